@@ -1,0 +1,155 @@
+//! Signed statements: who is calling (for upstreams), and WebSocket tokens.
+//!
+//! EdDSA over Ed25519 (RFC 8037), each purpose with a key of its own, public
+//! halves at `/.well-known/jwks.json` (RFC 7517).
+
+use std::time::Duration;
+
+use auth_types::{Email, Roles, SessionId, Timestamp, UserId};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Purpose, RootSecrets};
+
+/// Life of either token.
+pub const LIFETIME: Duration = Duration::from_mins(1);
+/// Audience of a WebSocket token.
+pub const WS_AUDIENCE: &str = "ws";
+
+/// Claims of `X-Identity-Token`. Names as in RFC 7519; `sid` as in OpenID Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityClaims {
+    pub iss: String,
+    /// The upstream's name in the routes file.
+    pub aud: String,
+    pub sub: UserId,
+    pub sid: SessionId,
+    pub email: Email,
+    pub name: String,
+    pub role: Roles,
+    pub iat: i64,
+    pub exp: i64,
+}
+
+/// Claims of a WebSocket token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WsClaims {
+    pub iss: String,
+    pub aud: String,
+    pub sub: UserId,
+    pub sid: SessionId,
+    /// Unique, so that whoever takes the token can take it once.
+    pub jti: String,
+    pub iat: i64,
+    pub exp: i64,
+}
+
+/// `iat` and `exp` of a token signed now, in Unix seconds.
+#[must_use]
+pub fn validity(now: Timestamp) -> (i64, i64) {
+    (now.unix_seconds(), (now + LIFETIME).unix_seconds())
+}
+
+/// Signs for one purpose.
+pub struct Signer {
+    key: EncodingKey,
+    header: Header,
+}
+
+impl Signer {
+    #[must_use]
+    pub fn new(secrets: &RootSecrets, purpose: Purpose) -> Self {
+        let key = SigningKey::from_bytes(&secrets.derive(purpose));
+        let der = key.to_pkcs8_der().expect("an Ed25519 key has a PKCS#8 form");
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(Jwk::of(&key).kid);
+        Self { key: EncodingKey::from_ed_der(der.as_bytes()), header }
+    }
+
+    /// A compact JWS over the claims.
+    pub fn sign(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
+        jsonwebtoken::encode(&self.header, claims, &self.key)
+    }
+}
+
+/// The public keys of a deployment, current and older.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Jwks {
+    pub keys: Vec<Jwk>,
+}
+
+/// An Ed25519 public key (RFC 8037, section 2).
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Jwk {
+    pub kty: String,
+    pub crv: String,
+    pub x: String,
+    pub kid: String,
+    #[serde(rename = "use")]
+    pub usage: String,
+    pub alg: String,
+}
+
+impl Jwks {
+    #[must_use]
+    pub fn of(secrets: &RootSecrets) -> Self {
+        let purposes = [Purpose::IdentityAssertion, Purpose::WsToken];
+        let seeds = purposes.into_iter().flat_map(|purpose| secrets.derive_all(purpose));
+        Self { keys: seeds.map(|seed| Jwk::of(&SigningKey::from_bytes(&seed))).collect() }
+    }
+}
+
+impl Jwk {
+    fn of(key: &SigningKey) -> Self {
+        let x = BASE64_URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
+        // The thumbprint of RFC 7638: members in order, no white space.
+        let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        let kid = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(members));
+        let text = |text: &str| text.to_owned();
+        Self { kty: text("OKP"), crv: text("Ed25519"), x, kid, usage: text("sig"), alg: text("EdDSA") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+
+    fn secrets() -> RootSecrets {
+        RootSecrets::parse("contract-test-secret-0123456789-abcdefghij").expect("fit")
+    }
+
+    fn claims(exp: i64) -> WsClaims {
+        WsClaims {
+            iss: "http://localhost:3001".into(),
+            aud: WS_AUDIENCE.into(),
+            sub: UserId::from("u1".to_owned()),
+            sid: SessionId::from("s1".to_owned()),
+            jti: "j1".into(),
+            iat: exp - 60,
+            exp,
+        }
+    }
+
+    fn read(token: &str, jwk: &Jwk) -> Result<WsClaims, jsonwebtoken::errors::Error> {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[WS_AUDIENCE]);
+        validation.validate_exp = false;
+        let key = DecodingKey::from_ed_components(&jwk.x).expect("a key");
+        decode::<WsClaims>(token, &key, &validation).map(|data| data.claims)
+    }
+
+    #[test]
+    fn the_published_key_named_in_the_header_verifies_and_no_other() {
+        let token = Signer::new(&secrets(), Purpose::WsToken).sign(&claims(2_000_000_000)).expect("signs");
+        let kid = decode_header(&token).expect("a header").kid;
+        let keys = Jwks::of(&secrets()).keys;
+        assert_eq!(keys.len(), 2);
+        for key in keys {
+            assert_eq!(read(&token, &key).is_ok(), Some(&key.kid) == kid.as_ref());
+        }
+    }
+}

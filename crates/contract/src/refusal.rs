@@ -1,0 +1,128 @@
+//! Every refusal, once: its status, its code and its sentence.
+//!
+//! The exact strings are part of the protocol (contract 1.5, 1.6, 5.2): clients
+//! compare codes and show sentences.
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+macro_rules! refusals {
+    ($($name:ident = $status:ident $code:literal $message:literal;)+) => {
+        /// An answer to a request that will not be granted, in Better Auth's shape:
+        /// `{"message","code"}`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Refusal {
+            $(#[serde(rename = $code)] $name,)+
+        }
+
+        impl Refusal {
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            #[must_use]
+            pub fn message(self) -> &'static str {
+                match self { $(Self::$name => $message,)+ }
+            }
+        }
+    };
+}
+
+refusals! {
+    InvalidJson              = BAD_REQUEST  "BAD_REQUEST"                  "Invalid JSON in request body";
+    Unauthorized             = UNAUTHORIZED "UNAUTHORIZED"                 "Unauthorized";
+    InvalidEmail             = BAD_REQUEST  "INVALID_EMAIL"                "Invalid email";
+    InvalidPassword          = BAD_REQUEST  "INVALID_PASSWORD"             "Invalid password";
+    InvalidEmailOrPassword   = UNAUTHORIZED "INVALID_EMAIL_OR_PASSWORD"    "Invalid email or password";
+    EmailNotVerified         = FORBIDDEN    "EMAIL_NOT_VERIFIED"           "Email not verified";
+    PasswordTooShort         = BAD_REQUEST  "PASSWORD_TOO_SHORT"           "Password too short";
+    PasswordTooLong          = BAD_REQUEST  "PASSWORD_TOO_LONG"            "Password too long";
+    UserExists               = UNPROCESSABLE_ENTITY "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL" "User already exists. Use another email.";
+    FailedToCreateSession    = UNAUTHORIZED "FAILED_TO_CREATE_SESSION"     "Failed to create session";
+    SessionNotFresh          = FORBIDDEN    "SESSION_NOT_FRESH"            "Session is not fresh";
+    BannedUser               = FORBIDDEN    "BANNED_USER"                  "You have been banned from this application. Please contact support if you believe this is an error.";
+    InvalidOrigin            = FORBIDDEN    "INVALID_ORIGIN"               "Invalid origin";
+    MissingOrNullOrigin      = FORBIDDEN    "MISSING_OR_NULL_ORIGIN"       "Missing or null Origin";
+    CrossSiteNavigation      = FORBIDDEN    "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED" "Cross-site navigation login blocked. This request appears to be a CSRF attack.";
+    InvalidCallbackUrl       = FORBIDDEN    "INVALID_CALLBACK_URL"         "Invalid callbackURL";
+    InvalidRedirectUrl       = FORBIDDEN    "INVALID_REDIRECT_URL"         "Invalid redirectURL";
+    InvalidErrorCallbackUrl  = FORBIDDEN    "INVALID_ERROR_CALLBACK_URL"   "Invalid errorCallbackURL";
+    InvalidNewUserCallbackUrl = FORBIDDEN   "INVALID_NEW_USER_CALLBACK_URL" "Invalid newUserCallbackURL";
+    InvalidToken             = UNAUTHORIZED "INVALID_TOKEN"                "Invalid token";
+    TokenExpired             = UNAUTHORIZED "TOKEN_EXPIRED"                "Token expired";
+    UserNotFound             = UNAUTHORIZED "USER_NOT_FOUND"               "User not found";
+    PostGetSession           = METHOD_NOT_ALLOWED "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED" "POST method requires deferSessionRefresh to be enabled in session config";
+    PayloadTooLarge          = PAYLOAD_TOO_LARGE "PAYLOAD_TOO_LARGE"       "Request body is too large";
+    TooBusy                  = SERVICE_UNAVAILABLE "SERVICE_BUSY"          "Too many requests are waiting. Please try again shortly.";
+    Unavailable              = SERVICE_UNAVAILABLE "SERVICE_UNAVAILABLE"   "Service temporarily unavailable. Please try again shortly.";
+}
+
+macro_rules! panel_refusals {
+    ($($name:ident = $status:ident $message:literal;)+) => {
+        /// An answer of StellarStack's own routes, in their shape: `{"error"}` (contract 16).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum PanelRefusal {
+            $($name,)+
+        }
+
+        impl PanelRefusal {
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            #[must_use]
+            pub fn message(self) -> &'static str {
+                match self { $(Self::$name => $message,)+ }
+            }
+        }
+    };
+}
+
+panel_refusals! {
+    Unauthorized        = UNAUTHORIZED          "Unauthorized";
+    NotAuthenticated    = UNAUTHORIZED          "Not authenticated";
+    Forbidden           = FORBIDDEN             "Forbidden";
+    NotFound            = NOT_FOUND             "Not found";
+    BadRequest          = BAD_REQUEST           "Bad request";
+    TooManyRequests     = TOO_MANY_REQUESTS     "Too many requests. Please try again later.";
+    MediaType           = UNSUPPORTED_MEDIA_TYPE "Content-Type must be application/json";
+    InvalidJson         = BAD_REQUEST           "Invalid JSON in request body";
+    PayloadTooLarge     = PAYLOAD_TOO_LARGE     "Request body is too large";
+    Unavailable         = SERVICE_UNAVAILABLE   "Service temporarily unavailable. Please try again shortly.";
+    BadGateway          = BAD_GATEWAY           "The upstream did not answer";
+    AlreadyInitialized  = BAD_REQUEST           "System is already initialized";
+    SetupFieldsMissing  = BAD_REQUEST           "Name, email, and password are required";
+    PasswordTooShort    = BAD_REQUEST           "Password must be at least 8 characters";
+    PasswordTooLong     = BAD_REQUEST           "Password must be at most 72 bytes";
+    PasswordHasNul      = BAD_REQUEST           "Password must not contain a NUL character";
+    InvalidEmail        = BAD_REQUEST           "Invalid email format";
+    InvalidSetupToken   = FORBIDDEN             "Invalid setup token";
+    InvalidOrigin       = FORBIDDEN             "Invalid origin";
+    RecoveryDisabled    = FORBIDDEN             "Password recovery is disabled. Set ADMIN_RECOVERY_KEY environment variable to enable.";
+    RecoveryFieldsMissing = BAD_REQUEST         "Email, new password, and recovery key are required";
+    InvalidRecoveryKey  = FORBIDDEN             "Invalid recovery key";
+    UserNotFound        = NOT_FOUND             "User not found";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_crosses_the_bus_as_its_code() {
+        for refusal in Refusal::ALL {
+            let text = serde_json::to_string(refusal).expect("serialises");
+            assert_eq!(text, format!("\"{}\"", refusal.code()));
+            assert_eq!(serde_json::from_str::<Refusal>(&text).expect("reads"), *refusal);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Whether a process is ready, asked in its own language.
+//!
+//! A few bytes each, instead of a client library each.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::ports::Ports;
+use crate::process::Process;
+use crate::secrets::Secrets;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    ports: Ports,
+    redis_question: String,
+}
+
+impl Probe {
+    pub(crate) fn new(ports: Ports, secrets: &Secrets) -> Self {
+        Self { ports, redis_question: format!("AUTH {}\r\nPING\r\n", secrets.redis_password) }
+    }
+
+    pub(crate) async fn is_ready(&self, process: Process) -> bool {
+        let address = self.ports.admin(process).or_else(|| self.ports.listen(process));
+        let Some(address) = address else {
+            return false;
+        };
+        let (question, answer): (&[u8], &[u8]) = match process {
+            Process::Postgres => (STARTUP, b"R"), // it asks for the password; until then it sends E
+            Process::Redis => (self.redis_question.as_bytes(), b"+OK\r\n+PONG"),
+            Process::Nats => (b"", b"INFO "),
+            _ => (b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", b"HTTP/1.1 200 "),
+        };
+        matches!(timeout(PATIENCE, ask(address, question, answer.len())).await, Ok(Ok(heard)) if heard == answer)
+    }
+}
+
+/// Postgres' first message: length, protocol 3.0, and who wants to go where.
+const STARTUP: &[u8] = b"\0\0\0\x28\0\x03\0\0user\0stellar\0database\0stellar\0\0";
+
+async fn ask(address: SocketAddr, question: &[u8], answer_len: usize) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(question).await?;
+    let mut heard = vec![0; answer_len];
+    stream.read_exact(&mut heard).await?;
+    Ok(heard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_message_to_postgres_states_its_length() {
+        let length = u32::try_from(STARTUP.len()).expect("short");
+        assert_eq!(STARTUP[..4], length.to_be_bytes());
+    }
+}
