@@ -7,7 +7,7 @@ use crate::Refusal;
 /// Something one service asks of another. The subject carries the version.
 pub trait Call: Serialize + DeserializeOwned + Send + Sync {
     const SUBJECT: &'static str;
-    type Reply: Serialize + DeserializeOwned + Send;
+    type Reply: Serialize + DeserializeOwned + Send + Sync;
 }
 
 /// What comes back.

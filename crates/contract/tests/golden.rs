@@ -5,6 +5,8 @@
 //! version instead of changing the file. New messages: write the file by running
 //! the tests once with `UPDATE_GOLDEN=1`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{fmt::Debug, path::Path};
 
 use auth_types::{Email, Roles, SessionId, SessionToken, Timestamp, TokenDigest, UserId};

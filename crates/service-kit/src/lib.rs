@@ -1,1 +1,33 @@
+//! How a service starts, logs, measures, refuses, talks and stops.
+//!
+//! Every service is the same in these respects, so that a reader who knows one
+//! knows all of them. What a service *does* is in the service.
 
+pub mod admin;
+pub mod answer;
+pub mod body;
+pub mod bus;
+pub mod client;
+pub mod config;
+pub mod database;
+pub mod deployment;
+pub mod error;
+pub mod fault;
+pub mod fields;
+pub mod http_server;
+pub mod kit;
+pub mod metrics;
+pub mod outbox;
+pub mod redis_link;
+pub mod request_id;
+pub mod telemetry;
+
+pub use answer::{Answered, WithCookies};
+pub use bus::{Bus, BusError};
+pub use client::{Client, Now};
+pub use config::Env;
+pub use deployment::Deployment;
+pub use error::{Error, PanelError};
+pub use fault::{Fault, While};
+pub use kit::{Kit, run};
+pub use redis_link::RedisLink;

@@ -27,10 +27,11 @@ pub(crate) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
 
 impl Dirs {
     pub(crate) fn create(root: &Path) -> Result<Self> {
-        let dirs = make(root, 0o711)
-            .and_then(|()| root.canonicalize())
-            .map(|root| Self { root })
-            .with_context(|| format!("cannot use {} for the stack's state", root.display()))?;
+        let dirs =
+            make(root, 0o711)
+                .and_then(|()| root.canonicalize())
+                .map(|root| Self { root })
+                .with_context(|| format!("cannot use {} for the stack's state", root.display()))?;
         // Postgres may run as another user, who has to get through to its own directory.
         if rustix::process::geteuid().is_root() {
             fs::set_permissions(&dirs.root, fs::Permissions::from_mode(0o711))
@@ -82,7 +83,9 @@ impl Dirs {
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context(format!("locking {}", path.display())),
+            Err(TryLockError::Error(error)) => {
+                Err(error).context(format!("locking {}", path.display()))
+            }
         }
     }
 
@@ -98,6 +101,11 @@ impl Dirs {
     }
 }
 
+/// Whether somebody runs a stack in `dir`.
+pub fn is_running(dir: &Path) -> Result<bool> {
+    Dirs::existing(dir).map_or(Ok(false), |dirs| dirs.is_running())
+}
+
 /// Removes the state of the stack in `dir`, and leaves everything else there.
 /// Refuses while the stack runs.
 pub fn forget(dir: &Path) -> Result<()> {
@@ -107,10 +115,12 @@ pub fn forget(dir: &Path) -> Result<()> {
     let _lock = dirs.lock()?;
     let own_dirs = OWN_DIRS.iter().map(|name| dirs.root.join(name));
     for path in own_dirs.chain([postgres::elsewhere(&dirs)]) {
-        unless_missing(fs::remove_dir_all(&path)).with_context(|| format!("removing {}", path.display()))?;
+        unless_missing(fs::remove_dir_all(&path))
+            .with_context(|| format!("removing {}", path.display()))?;
     }
     for path in OWN_FILES.map(|name| dirs.root.join(name)) {
-        unless_missing(fs::remove_file(&path)).with_context(|| format!("removing {}", path.display()))?;
+        unless_missing(fs::remove_file(&path))
+            .with_context(|| format!("removing {}", path.display()))?;
     }
     Ok(())
 }

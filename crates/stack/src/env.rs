@@ -1,9 +1,9 @@
 //! What the services are told.
 //!
-//! Three layers: what a local stack would like, then the environment we were
-//! started in, then what must be true here (ports and stores). So
-//! `BCRYPT_COST=12 ./dev up` reaches the services, and a `DATABASE_URL` meant
-//! for production does not.
+//! Four layers, later ones win: what a local stack would like, the environment
+//! we were started in, what must be true here (the stores), and what a test
+//! asks for by name. So `BCRYPT_COST=12 ./dev up` reaches the services, and a
+//! `DATABASE_URL` meant for production does not.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -15,19 +15,29 @@ use crate::process::Process;
 use crate::secrets::Secrets;
 use crate::urls::Urls;
 
-/// The environment of one service. `outside` comes in the order in which later
-/// ones win.
-pub(crate) fn of(
-    process: Process,
-    outside: &[(OsString, OsString)],
-    wanted: &[(&'static str, String)],
-    forced: &[(&'static str, String)],
-    ports: Ports,
+type Variables = Vec<(&'static str, String)>;
+
+/// The same for all services: a variable that a service does not know does no harm.
+pub(crate) fn shared(
+    wanted: Variables,
+    outside: impl IntoIterator<Item = (OsString, OsString)>,
+    forced: Variables,
+    asked_for: &[(String, String)],
 ) -> Environment {
     let mut env = Environment::new();
-    env.extend(wanted.iter().map(pair));
-    env.extend(outside.iter().cloned());
-    env.extend(forced.iter().map(pair));
+    env.extend(wanted.into_iter().map(|(name, value)| (name.into(), value.into())));
+    env.extend(outside);
+    env.extend(forced.into_iter().map(|(name, value)| (name.into(), value.into())));
+    env.extend(asked_for.iter().map(|(name, value)| (name.into(), value.into())));
+    // The panel checks who signed the assertion: the gateway, by its public name.
+    if let Some(api_url) = env.get(OsStr::new("API_URL")).cloned() {
+        env.entry("ISSUER".into()).or_insert(api_url);
+    }
+    env
+}
+
+pub(crate) fn of(process: Process, shared: &Environment, ports: Ports) -> Environment {
+    let mut env = shared.clone();
     let own = [("LISTEN_ADDR", ports.listen(process)), ("ADMIN_ADDR", ports.admin(process))];
     for (name, address) in own {
         match address {
@@ -38,37 +48,26 @@ pub(crate) fn of(
     env
 }
 
-fn pair((name, value): &(&'static str, String)) -> (OsString, OsString) {
-    (name.into(), value.into())
-}
-
-/// For all services alike: a variable that a service does not know does no harm.
-pub(crate) fn wanted(
-    api_url: &str,
-    ports: Ports,
-    urls: &Urls,
-    dirs: &Dirs,
-    secrets: &Secrets,
-) -> Vec<(&'static str, String)> {
-    let upstream = |process| ports.listen(process).map(|address| address.to_string()).unwrap_or_default();
+pub(crate) fn wanted(ports: Ports, urls: &Urls, dirs: &Dirs, secrets: &Secrets) -> Variables {
+    let listen =
+        |process| ports.listen(process).map(|address| address.to_string()).unwrap_or_default();
     vec![
         ("NODE_ENV", "development".to_owned()),
         ("API_URL", urls.gateway_url.clone()),
         ("FRONTEND_URL", urls.frontend_url.clone()),
         ("BETTER_AUTH_SECRET", secrets.better_auth_secret.clone()),
-        ("IDENTITY_UPSTREAM", upstream(Process::Identity)),
-        ("SESSION_UPSTREAM", upstream(Process::Session)),
-        ("MFA_UPSTREAM", upstream(Process::Mfa)),
+        ("IDENTITY_UPSTREAM", listen(Process::Identity)),
+        ("SESSION_UPSTREAM", listen(Process::Session)),
+        ("MFA_UPSTREAM", listen(Process::Mfa)),
         ("ROUTES_FILE", dirs.routes().display().to_string()),
         ("TRUSTED_PROXIES", "127.0.0.0/8,::1".to_owned()),
         ("MAIL_TRANSPORT_URL", mail_folder(&dirs.outbox())),
         ("MAIL_FROM", "StellarStack <no-reply@localhost>".to_owned()),
-        ("JWKS_URL", format!("http://{}/.well-known/jwks.json", upstream(Process::Gateway))),
-        ("ISSUER", api_url.to_owned()),
+        ("JWKS_URL", format!("http://{}/.well-known/jwks.json", listen(Process::Gateway))),
     ]
 }
 
-pub(crate) fn forced(urls: &Urls) -> Vec<(&'static str, String)> {
+pub(crate) fn forced(urls: &Urls) -> Variables {
     vec![
         ("DATABASE_URL", urls.database_url.clone()),
         ("REDIS_URL", urls.redis_url.clone()),
@@ -113,25 +112,30 @@ roles = ["admin"]
 /// `file:///a/b`. What would end the path in a URL is escaped.
 fn mail_folder(outbox: &Path) -> String {
     let path = outbox.display().to_string();
-    let escaped = path.replace('%', "%25").replace(' ', "%20").replace('?', "%3F").replace('#', "%23");
+    let escaped =
+        path.replace('%', "%25").replace(' ', "%20").replace('?', "%3F").replace('#', "%23");
     format!("file://{escaped}")
-}
-
-/// The last value of a variable in `outside`.
-pub(crate) fn outside_value(outside: &[(OsString, OsString)], name: &str) -> Option<String> {
-    let found = outside.iter().rev().find(|(key, _)| key == name);
-    found.map(|(_, value)| value.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn env_of(process: Process, outside: &[(&str, &str)]) -> Environment {
-        let outside: Vec<_> = outside.iter().map(|(k, v)| (k.into(), v.into())).collect();
-        let wanted = [("NODE_ENV", "development".to_owned())];
-        let forced = [("DATABASE_URL", "postgres://ours".to_owned())];
-        of(process, &outside, &wanted, &forced, Ports::from_base(3000).expect("a good base"))
+    fn env_of(
+        process: Process,
+        outside: &[(&str, &str)],
+        asked_for: &[(&str, &str)],
+    ) -> Environment {
+        let outside = outside.iter().map(|(k, v)| (k.into(), v.into()));
+        let asked_for: Vec<_> =
+            asked_for.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let wanted = vec![
+            ("NODE_ENV", "development".to_owned()),
+            ("API_URL", "http://localhost:3001".to_owned()),
+        ];
+        let forced = vec![("DATABASE_URL", "postgres://ours".to_owned())];
+        let shared = shared(wanted, outside, forced, &asked_for);
+        of(process, &shared, Ports::from_base(3000).expect("a good base"))
     }
 
     fn value<'a>(env: &'a Environment, name: &str) -> Option<&'a str> {
@@ -140,14 +144,19 @@ mod tests {
 
     #[test]
     fn the_outside_overrides_what_we_would_like() {
-        let env = env_of(Process::Gateway, &[("NODE_ENV", "production"), ("BCRYPT_COST", "12")]);
+        let env =
+            env_of(Process::Gateway, &[("NODE_ENV", "production"), ("BCRYPT_COST", "12")], &[]);
         assert_eq!(value(&env, "NODE_ENV"), Some("production"));
         assert_eq!(value(&env, "BCRYPT_COST"), Some("12"));
     }
 
     #[test]
     fn the_outside_cannot_move_a_stack_to_other_stores_or_ports() {
-        let env = env_of(Process::Identity, &[("DATABASE_URL", "postgres://prod"), ("LISTEN_ADDR", "0.0.0.0:80")]);
+        let env = env_of(
+            Process::Identity,
+            &[("DATABASE_URL", "postgres://prod"), ("LISTEN_ADDR", "0.0.0.0:80")],
+            &[],
+        );
         assert_eq!(value(&env, "DATABASE_URL"), Some("postgres://ours"));
         assert_eq!(value(&env, "LISTEN_ADDR"), Some("127.0.0.1:3003"));
         assert_eq!(value(&env, "ADMIN_ADDR"), Some("127.0.0.1:3004"));
@@ -155,15 +164,21 @@ mod tests {
 
     #[test]
     fn the_mailer_is_given_no_public_port() {
-        let env = env_of(Process::Mailer, &[("LISTEN_ADDR", "0.0.0.0:80")]);
+        let env = env_of(Process::Mailer, &[("LISTEN_ADDR", "0.0.0.0:80")], &[]);
         assert_eq!(value(&env, "LISTEN_ADDR"), None);
         assert_eq!(value(&env, "ADMIN_ADDR"), Some("127.0.0.1:3009"));
     }
 
     #[test]
-    fn the_last_of_two_values_wins() {
-        let outside = [("A".into(), "1".into()), ("A".into(), "2".into())];
-        assert_eq!(outside_value(&outside, "A").as_deref(), Some("2"));
+    fn a_test_may_put_something_between_a_service_and_its_store() {
+        let env = env_of(Process::Identity, &[], &[("DATABASE_URL", "postgres://proxy")]);
+        assert_eq!(value(&env, "DATABASE_URL"), Some("postgres://proxy"));
+    }
+
+    #[test]
+    fn the_issuer_is_the_public_url() {
+        let env = env_of(Process::Panel, &[("API_URL", "https://api.example.com")], &[]);
+        assert_eq!(value(&env, "ISSUER"), Some("https://api.example.com"));
     }
 
     #[test]

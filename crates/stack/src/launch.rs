@@ -62,7 +62,10 @@ impl Launch {
         let death = if process == Process::Postgres { "INT" } else { "TERM" };
         command.args(["--pdeathsig", death]);
         if let Some(Account { uid, gid }) = self.run_as {
-            command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--clear-groups");
+            command
+                .arg(format!("--reuid={uid}"))
+                .arg(format!("--regid={gid}"))
+                .arg("--clear-groups");
             // Our own directory may be closed to it.
             command.current_dir("/");
         }
@@ -77,9 +80,13 @@ impl Launch {
     pub(crate) fn spawn(&self, process: Process) -> Result<(Child, pipe::Receiver)> {
         let (reader, writer) = io::pipe().context("making a pipe")?;
         let mut command = self.command(process)?;
-        command.stdin(Stdio::null()).stdout(writer.try_clone().context("sharing a pipe")?).stderr(writer);
+        command
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone().context("sharing a pipe")?)
+            .stderr(writer);
         let child = command.spawn().with_context(|| format!("starting {process}"))?;
-        let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).context("reading a pipe")?;
+        let output =
+            pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).context("reading a pipe")?;
         Ok((child, output))
     }
 
@@ -95,7 +102,8 @@ impl Launch {
             // A tool that has already failed says so itself.
             stdin.write_all(input.as_bytes()).await.ok();
         }
-        let output = child.wait_with_output().await.with_context(|| format!("waiting for {name}"))?;
+        let output =
+            child.wait_with_output().await.with_context(|| format!("waiting for {name}"))?;
         let complaint = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "{name} failed: {}", complaint.trim_end());
         Ok(())

@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+mod assemble;
 mod attached;
 mod console;
 mod dirs;
@@ -33,6 +34,7 @@ mod env;
 mod keeper;
 mod launch;
 mod nats;
+mod options;
 mod ports;
 mod postgres;
 mod probe;
@@ -46,8 +48,9 @@ mod stack;
 mod urls;
 
 pub use attached::Attached;
-pub use dirs::forget;
+pub use dirs::{forget, is_running};
+pub use options::Options;
 pub use process::Process;
 pub use programs::bin_dir;
-pub use stack::{Options, Stack};
+pub use stack::Stack;
 pub use urls::Urls;

@@ -8,7 +8,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixSocketAddr, UnixListener};
 
 use anyhow::{Result, bail, ensure};
-use rand::Rng;
+use rand::RngExt;
 
 use crate::process::Process;
 
@@ -89,7 +89,11 @@ pub(crate) fn reserve_random() -> Result<(Ports, Reservation)> {
             return Ok((ports, reservation));
         }
     }
-    bail!("found no {BLOCK} free ports in a row between {} and {}", RANDOM_BASES.start, RANDOM_BASES.end)
+    bail!(
+        "found no {BLOCK} free ports in a row between {} and {}",
+        RANDOM_BASES.start,
+        RANDOM_BASES.end
+    )
 }
 
 /// An abstract socket: its name is unique in the network namespace, exactly as

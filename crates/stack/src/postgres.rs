@@ -60,22 +60,42 @@ fn server(bin: &Path, data: &Path, ports: Ports) -> Launch {
 
 /// Made beside its place and moved there when complete: an interrupted start
 /// leaves no half of a cluster.
-async fn create(bin: &Path, data: &Path, account: Option<Account>, secrets: &Secrets) -> Result<()> {
+async fn create(
+    bin: &Path,
+    data: &Path,
+    account: Option<Account>,
+    secrets: &Secrets,
+) -> Result<()> {
     let unfinished = data.with_extension("new");
     unless_missing(fs::remove_dir_all(&unfinished)).context("removing an unfinished cluster")?;
     make(&unfinished, 0o700).with_context(|| format!("creating {}", unfinished.display()))?;
     // `initdb` wants an empty directory and reads the password from a file.
     let cluster = unfinished.join("data");
     let password_file = unfinished.join("password");
-    fs::write(&password_file, &secrets.postgres_password).context("writing the password for initdb")?;
+    fs::write(&password_file, &secrets.postgres_password)
+        .context("writing the password for initdb")?;
     for path in [&unfinished, &password_file] {
         if let Some(Account { uid, gid }) = account {
             chown(path, Some(uid), Some(gid)).context("giving the cluster to the postgres user")?;
         }
     }
     Launch::new(bin.join("initdb"))
-        .args(["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"])
-        .args(["--pwfile".as_ref(), password_file.as_os_str(), "--pgdata".as_ref(), cluster.as_os_str()])
+        .args([
+            "--username",
+            USER,
+            "--auth",
+            "scram-sha-256",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C.UTF-8",
+        ])
+        .args([
+            "--pwfile".as_ref(),
+            password_file.as_os_str(),
+            "--pgdata".as_ref(),
+            cluster.as_os_str(),
+        ])
         .run_as(account)
         .run(Process::Postgres, "")
         .await?;
@@ -95,7 +115,8 @@ fn account() -> Result<Option<Account>> {
     }
     let users = fs::read_to_string("/etc/passwd").context("reading /etc/passwd")?;
     let found = find_account(&users, "postgres");
-    let found = found.context("Postgres does not run as root, and there is no user `postgres` to run it as")?;
+    let found = found
+        .context("Postgres does not run as root, and there is no user `postgres` to run it as")?;
     Ok(Some(found))
 }
 
@@ -114,22 +135,23 @@ async fn place(dirs: &Dirs, account: Option<Account>, console: Console) -> Resul
     if account.is_none() || can_enter(dirs.root(), account).await {
         return Ok(dirs.root().to_owned());
     }
-    let cluster = elsewhere(dirs);
-    let place = cluster.parent().unwrap_or(Path::new("/var/tmp")).to_owned();
+    let place = elsewhere(dirs);
     console.say(&format!(
         "the postgres user cannot enter {}, so the database is in {}",
         dirs.root().display(),
-        cluster.display()
+        place.display()
     ));
     make(&place, 0o711).with_context(|| format!("creating {}", place.display()))?;
-    let found = fs::symlink_metadata(&place).with_context(|| format!("looking at {}", place.display()))?;
+    let found =
+        fs::symlink_metadata(&place).with_context(|| format!("looking at {}", place.display()))?;
     // Everybody may create names in /var/tmp; what we use there must be our own.
     ensure!(
         found.is_dir() && found.uid() == rustix::process::geteuid().as_raw(),
         "{} belongs to somebody else",
         place.display()
     );
-    fs::set_permissions(&place, Permissions::from_mode(0o711)).context("opening it to the postgres user")?;
+    fs::set_permissions(&place, Permissions::from_mode(0o711))
+        .context("opening it to the postgres user")?;
     Ok(place)
 }
 
@@ -142,12 +164,14 @@ async fn can_enter(dir: &Path, account: Option<Account>) -> bool {
 /// follows from that directory, so that the next start finds it again.
 pub(crate) fn elsewhere(dirs: &Dirs) -> PathBuf {
     let hash = fnv1a(dirs.root().as_os_str().as_encoded_bytes());
-    PathBuf::from(format!("/var/tmp/stellar-stack-{hash:016x}/postgres"))
+    PathBuf::from(format!("/var/tmp/stellar-stack-{hash:016x}"))
 }
 
 /// The standard library's hasher may change between releases; a directory's name may not.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

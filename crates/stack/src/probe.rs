@@ -14,6 +14,7 @@ use crate::process::Process;
 use crate::secrets::Secrets;
 
 const PATIENCE: Duration = Duration::from_secs(2);
+const MOST_TO_HEAR: u64 = 64 * 1024;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
@@ -35,20 +36,27 @@ impl Probe {
             Process::Postgres => (STARTUP, b"R"), // it asks for the password; until then it sends E
             Process::Redis => (self.redis_question.as_bytes(), b"+OK\r\n+PONG"),
             Process::Nats => (b"", b"INFO "),
-            _ => (b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", b"HTTP/1.1 200 "),
+            _ => (
+                b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+                b"HTTP/1.1 200 ",
+            ),
         };
         matches!(timeout(PATIENCE, ask(address, question, answer.len())).await, Ok(Ok(heard)) if heard == answer)
     }
 }
 
 /// Postgres' first message: length, protocol 3.0, and who wants to go where.
-const STARTUP: &[u8] = b"\0\0\0\x28\0\x03\0\0user\0stellar\0database\0stellar\0\0";
+const STARTUP: &[u8] = b"\0\0\0\x27\0\x03\0\0user\0stellar\0database\0stellar\0\0";
 
 async fn ask(address: SocketAddr, question: &[u8], answer_len: usize) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(question).await?;
     let mut heard = vec![0; answer_len];
     stream.read_exact(&mut heard).await?;
+    // Taking leave politely: a connection cut with words still on their way is
+    // an error in the other's log.
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream.take(MOST_TO_HEAR), &mut tokio::io::sink()).await?;
     Ok(heard)
 }
 

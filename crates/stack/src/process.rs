@@ -126,7 +126,8 @@ mod tests {
     fn no_two_processes_share_a_port() {
         let mut seen = HashSet::new();
         for process in Process::ALL {
-            let mut own: Vec<_> = [process.port_offset(), process.admin_offset()].into_iter().flatten().collect();
+            let mut own: Vec<_> =
+                [process.port_offset(), process.admin_offset()].into_iter().flatten().collect();
             own.dedup();
             assert!(own.into_iter().all(|offset| seen.insert(offset)), "{process}");
         }

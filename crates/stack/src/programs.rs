@@ -55,7 +55,9 @@ fn find(program: &str, package: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(SYSTEM_DIRS.map(PathBuf::from));
     let found = dirs.map(|dir| dir.join(program)).find(|candidate| candidate.is_file());
-    found.with_context(|| format!("{program} is not installed; on Debian it is in the package {package}"))
+    found.with_context(|| {
+        format!("{program} is not installed; on Debian it is in the package {package}")
+    })
 }
 
 /// Everything at once is started later, so what is missing is said now.
@@ -80,7 +82,8 @@ pub(crate) fn check_present(processes: &[Process], bin_dir: &Path) -> Result<()>
 }
 
 pub(crate) fn check_disk(dir: &Path) -> Result<()> {
-    let stat = rustix::fs::statvfs(dir).with_context(|| format!("asking for free space in {}", dir.display()))?;
+    let stat = rustix::fs::statvfs(dir)
+        .with_context(|| format!("asking for free space in {}", dir.display()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if free < NEEDED_DISK_BYTES {
         bail!(
@@ -105,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_missing_binary_says_how_to_build_it() {
-        let error = check_present(&[Process::Mfa], Path::new("/nonexistent")).expect_err("not there");
+        let error =
+            check_present(&[Process::Mfa], Path::new("/nonexistent")).expect_err("not there");
         assert!(error.to_string().contains("cargo build -p mfa-svc"), "{error}");
     }
 

@@ -1,13 +1,14 @@
 //! The passwords of one stack, made once and kept beside its state.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rand::TryRngCore;
-use rand::rngs::OsRng;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
 /// No `Debug`: what cannot be printed cannot end in a log.
@@ -49,8 +50,12 @@ impl Secrets {
 /// 256 bits as hex: fits into a URL and a configuration file without escaping.
 fn random_hex() -> Result<String> {
     let mut bytes = [0; 32];
-    OsRng.try_fill_bytes(&mut bytes).context("the operating system gives no randomness")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    SysRng.try_fill_bytes(&mut bytes).context("the operating system gives no randomness")?;
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(hex, "{byte:02x}").context("writing to a string")?;
+    }
+    Ok(hex)
 }
 
 /// Readable by the owner alone, and never seen half-written.

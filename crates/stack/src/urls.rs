@@ -42,8 +42,16 @@ impl Urls {
                 secrets.postgres_password,
                 port(Process::Postgres)
             ),
-            redis_url: format!("redis://:{}@127.0.0.1:{}", secrets.redis_password, port(Process::Redis)),
-            nats_url: format!("nats://stellar:{}@127.0.0.1:{}", secrets.nats_password, port(Process::Nats)),
+            redis_url: format!(
+                "redis://:{}@127.0.0.1:{}",
+                secrets.redis_password,
+                port(Process::Redis)
+            ),
+            nats_url: format!(
+                "nats://stellar:{}@127.0.0.1:{}",
+                secrets.nats_password,
+                port(Process::Nats)
+            ),
             outbox: dirs.outbox(),
             admin,
         }

@@ -1,1 +1,52 @@
-fn main() {}
+//! A small application behind the gateway.
+//!
+//! It never sees a password or a cookie it would have to understand. Every
+//! request the gateway lets through carries `X-Identity-Token`, which says who
+//! is asking; `identity.rs` checks it, and `routes.rs` is the application.
+
+mod identity;
+mod routes;
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// An example application behind the gateway
+#[derive(Parser)]
+struct Config {
+    #[arg(long, env, default_value = "127.0.0.1:3010")]
+    listen_addr: SocketAddr,
+    /// Where the gateway publishes the keys it signs with
+    #[arg(long, env)]
+    jwks_url: String,
+    /// The gateway's own public URL
+    #[arg(long, env)]
+    issuer: String,
+    /// What the gateway calls us: the name of the upstream in its routes file
+    #[arg(long, env, default_value = "panel")]
+    audience: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let coloured = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(coloured).init();
+    let config = Config::parse();
+    let verifier = identity::Verifier::new(config.jwks_url, &config.issuer, &config.audience)?;
+
+    let listener = TcpListener::bind(config.listen_addr).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", config.listen_addr))?;
+    tracing::info!("listening on http://{}", config.listen_addr);
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    axum::serve(listener, routes::all(verifier))
+        .with_graceful_shutdown(async move {
+            terminate.recv().await;
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! Requests between services over NATS, typed and with deadlines.
+//!
+//! A caller says how long it will wait; work that begins later than that is not
+//! begun. A reply that does not come is an outage, never a yes.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_nats::{Client, ConnectOptions, HeaderMap, Message, connection::State};
+use contract::{
+    Answer, Call, Refusal,
+    bus::{DEADLINE_HEADER, REQUEST_ID_HEADER},
+};
+use futures_util::StreamExt;
+use serde::Serialize;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+use tracing::Instrument;
+
+use crate::{
+    error::Error,
+    fault::{Chain, Fault, While},
+    kit::Kit,
+    metrics::{BusMetrics, CallOutcome},
+    request_id,
+};
+
+/// How long a caller waits unless it says otherwise.
+pub const DEADLINE: Duration = Duration::from_secs(3);
+/// Requests of one subject that a process works on at once. More wait in NATS.
+const CONCURRENCY: usize = 256;
+
+/// Why no reply came.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    #[error("not connected to NATS")]
+    Disconnected,
+    #[error("nobody serves {0}")]
+    NobodyServes(&'static str),
+    #[error("{0} was not answered in time")]
+    TimedOut(&'static str),
+    #[error("{0} is unavailable")]
+    Unavailable(&'static str),
+    #[error("{subject} failed: {reason}")]
+    Failed { subject: &'static str, reason: String },
+}
+
+/// How a request to another service did not succeed.
+#[derive(Debug)]
+pub enum CallError {
+    Refused(Refusal),
+    Broke(BusError),
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Refused(refusal) => refusal.into(),
+            CallError::Broke(error) => outage(error).into(),
+        }
+    }
+}
+
+/// A connection to NATS that comes back by itself.
+#[derive(Clone)]
+pub struct Bus {
+    client: Client,
+    metrics: BusMetrics,
+}
+
+impl Bus {
+    /// Does not wait for the server: it may start later than we do.
+    pub async fn connect(url: &str, kit: &mut Kit) -> Result<Self, Fault> {
+        let client = ConnectOptions::new()
+            .name(kit.service())
+            .retry_on_initial_connect()
+            .ping_interval(Duration::from_secs(5))
+            .reconnect_delay_callback(|attempts| {
+                Duration::from_millis(50 * u64::try_from(attempts.min(20)).unwrap_or(20))
+            })
+            .connect(url)
+            .await
+            .doing("reading NATS_URL")?;
+        let bus = Self { client, metrics: BusMetrics::register(kit.registry()) };
+        let probe = bus.clone();
+        kit.readiness().check("nats", move || {
+            let connected = probe.is_connected();
+            async move { if connected { Ok(()) } else { outage(BusError::Disconnected).into_err() } }
+        });
+        Ok(bus)
+    }
+
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Asks another service and waits for its answer, at most [`DEADLINE`].
+    pub async fn request<C: Call>(&self, call: &C) -> Result<C::Reply, CallError> {
+        self.request_on(C::SUBJECT, C::SUBJECT, call).await
+    }
+
+    /// The same on a subject that the message itself named.
+    pub async fn request_on<C: Call>(
+        &self,
+        subject: &str,
+        label: &'static str,
+        call: &C,
+    ) -> Result<C::Reply, CallError> {
+        let began = Instant::now();
+        let answer = self.ask(subject, label, call).await;
+        let outcome = match &answer {
+            Ok(_) => CallOutcome::Done,
+            Err(CallError::Refused(_)) => CallOutcome::Refused,
+            Err(CallError::Broke(_)) => CallOutcome::Unavailable,
+        };
+        self.metrics.requested(label, outcome, began.elapsed());
+        answer
+    }
+
+    async fn ask<C: Call>(&self, subject: &str, label: &'static str, call: &C) -> Result<C::Reply, CallError> {
+        if !self.is_connected() {
+            return Err(CallError::Broke(BusError::Disconnected));
+        }
+        let failed = |reason: String| CallError::Broke(BusError::Failed { subject: label, reason });
+        let payload = serde_json::to_vec(call).map_err(|error| failed(error.to_string()))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(DEADLINE_HEADER, DEADLINE.as_millis().to_string().as_str());
+        if let Some(id) = request_id::current() {
+            headers.insert(REQUEST_ID_HEADER, id.as_str());
+        }
+        let request = self.client.request_with_headers(subject.to_owned(), headers, payload.into());
+        let reply = match timeout(DEADLINE, request).await {
+            Err(_) => return Err(CallError::Broke(BusError::TimedOut(label))),
+            Ok(Err(error)) if error.kind() == async_nats::RequestErrorKind::NoResponders => {
+                return Err(CallError::Broke(BusError::NobodyServes(label)));
+            }
+            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Ok(Ok(reply)) => reply,
+        };
+        match serde_json::from_slice(&reply.payload).map_err(|error| failed(error.to_string()))? {
+            Answer::Done(value) => Ok(value),
+            Answer::Refused(refusal) => Err(CallError::Refused(refusal)),
+            Answer::Unavailable => Err(CallError::Broke(BusError::Unavailable(label))),
+        }
+    }
+
+    /// Tells whoever listens. Nothing is promised: a message like this only makes
+    /// faster what is also true without it.
+    pub async fn broadcast(&self, subject: &'static str, message: &impl Serialize) -> Result<(), Fault> {
+        let payload = serde_json::to_vec(message).doing("writing a broadcast")?;
+        self.client.publish(subject, payload.into()).await.doing("broadcasting")?;
+        self.client.flush().await.doing("broadcasting")
+    }
+
+    /// Answers requests of one kind, sharing them with the service's other
+    /// replicas, until the service stops. Requests that were taken are finished.
+    pub fn serve<C, F, Fut>(&self, kit: &Kit, handler: F)
+    where
+        C: Call + 'static,
+        F: Fn(C) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<C::Reply, Error>> + Send,
+    {
+        let (bus, handler, tasks, shutdown) =
+            (self.clone(), Arc::new(handler), kit.tasks().clone(), kit.shutdown().clone());
+        let queue = kit.service().to_owned();
+        kit.spawn(async move {
+            let seats = Arc::new(Semaphore::new(CONCURRENCY));
+            let mut requests = bus.subscribe::<C>(queue).await;
+            while let Some(message) = next_or_stop(&mut requests, &shutdown).await {
+                let arrived = Instant::now();
+                let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { break };
+                let (bus, handler) = (bus.clone(), Arc::clone(&handler));
+                tasks.spawn(async move {
+                    bus.answer(message, arrived, &*handler).await;
+                    drop(seat);
+                });
+            }
+        });
+    }
+
+    /// Subscribing only fails on a subject that cannot be one.
+    async fn subscribe<C: Call>(&self, queue: String) -> async_nats::Subscriber {
+        let subscriber = self.client.queue_subscribe(C::SUBJECT, queue).await;
+        subscriber.expect("the subjects in the contract are subjects")
+    }
+
+    async fn answer<C, F, Fut>(&self, message: Message, arrived: Instant, handler: &F)
+    where
+        C: Call,
+        F: Fn(C) -> Fut,
+        Fut: Future<Output = Result<C::Reply, Error>>,
+    {
+        let Some(reply_to) = message.reply.clone() else { return };
+        if arrived.elapsed() >= patience(&message) {
+            return;
+        }
+        let id = header(&message, REQUEST_ID_HEADER).and_then(|id| request_id::accept(&id));
+        let id = id.unwrap_or_else(request_id::mint);
+        let span = tracing::info_span!("call", subject = C::SUBJECT, request.id = id);
+        let answer = match serde_json::from_slice::<C>(&message.payload).doing("reading a request") {
+            Ok(call) => request_id::scope(id, handler(call)).instrument(span).await,
+            Err(fault) => Err(fault.into()),
+        };
+        self.send(C::SUBJECT, reply_to, answer).await;
+    }
+
+    async fn send<T: Serialize>(
+        &self,
+        subject: &'static str,
+        reply_to: async_nats::Subject,
+        answer: Result<T, Error>,
+    ) {
+        let (answer, outcome) = match answer {
+            Ok(value) => (Answer::Done(value), CallOutcome::Done),
+            Err(Error::Refused(refusal)) => (Answer::Refused(refusal), CallOutcome::Refused),
+            Err(error) => {
+                log(subject, &error);
+                (Answer::Unavailable, CallOutcome::Unavailable)
+            }
+        };
+        self.metrics.served(subject, outcome);
+        let sent = async {
+            let payload = serde_json::to_vec(&answer).doing("writing an answer")?;
+            self.client.publish(reply_to, payload.into()).await.doing("answering")
+        };
+        if let Err(fault) = sent.await {
+            tracing::warn!(subject, error = %Chain(&fault), "an answer was not sent");
+        }
+    }
+}
+
+fn log(subject: &'static str, error: &Error) {
+    match error {
+        Error::Broke(fault) => tracing::error!(subject, error = %Chain(fault), "a request failed"),
+        other => tracing::error!(subject, error = ?other, "a request failed"),
+    }
+}
+
+async fn next_or_stop(
+    requests: &mut async_nats::Subscriber,
+    shutdown: &tokio_util::sync::CancellationToken,
+) -> Option<Message> {
+    tokio::select! {
+        message = requests.next() => message,
+        () = shutdown.cancelled() => {
+            // Leaves the queue group first, so that the next request goes to a replica.
+            if let Err(error) = requests.unsubscribe().await {
+                tracing::debug!(%error, "could not unsubscribe");
+            }
+            requests.next().await
+        }
+    }
+}
+
+fn patience(message: &Message) -> Duration {
+    let millis = header(message, DEADLINE_HEADER).and_then(|text| text.parse().ok());
+    millis.map_or(DEADLINE, Duration::from_millis)
+}
+
+fn header(message: &Message, name: &str) -> Option<String> {
+    message.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned())
+}
+
+/// A bus error as a fault, for those who answer over HTTP.
+#[must_use]
+pub fn outage(error: BusError) -> Fault {
+    match Err::<(), _>(error).doing("asking another service") {
+        Ok(()) => unreachable!("an error is never Ok"),
+        Err(fault) => fault,
+    }
+}
+
+impl Fault {
+    /// The fault as the result of something that fails.
+    pub fn into_err<T>(self) -> Result<T, Self> {
+        Err(self)
+    }
+}
+
+impl Debug for Bus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bus")
+    }
+}

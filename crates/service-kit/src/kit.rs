@@ -1,0 +1,173 @@
+//! A service's life: read the configuration, start, be ready, stop.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    process::ExitCode,
+    time::Duration,
+};
+
+use prometheus_client::registry::Registry;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    admin::{self, Readiness},
+    config::Env,
+    telemetry,
+};
+
+/// How long a stopping service may take to finish what it has begun.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// What a service hangs its parts on.
+pub struct Kit {
+    service: &'static str,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    readiness: Readiness,
+    registry: Registry,
+}
+
+impl Kit {
+    #[must_use]
+    pub fn new(service: &'static str) -> Self {
+        Self {
+            service,
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            readiness: Readiness::default(),
+            registry: Registry::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Cancelled when the service is told to stop.
+    #[must_use]
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.shutdown
+    }
+
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    pub fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    /// Runs beside the service, which waits for it when it stops.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Serves the admin port. Called last: what registers later is not measured.
+    pub async fn serve_admin(&mut self, addr: SocketAddr) -> anyhow::Result<()> {
+        let registry = std::mem::take(&mut self.registry);
+        admin::serve(addr, registry, self).await
+    }
+
+    /// Waits for the signal to stop, then for everything that was spawned.
+    pub async fn run_until_stopped(self) -> anyhow::Result<()> {
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        tracing::info!("stopping");
+        self.shutdown.cancel();
+        self.tasks.close();
+        if timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!(drain_secs = DRAIN.as_secs(), "stopped before everything was finished");
+        }
+        Ok(())
+    }
+}
+
+/// The `main` of a service: `--help` and `--version`, configuration, logs, then
+/// `start`, which hangs the service's parts on the kit.
+pub fn run<C, F>(
+    service: &'static str,
+    about: &str,
+    read: impl Fn(&Env) -> Option<C>,
+    start: impl FnOnce(C, Kit) -> F,
+) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let config = match configure(service, about, read) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::from(error)),
+    };
+    match runtime.block_on(start(config, Kit::new(service))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Reads the configuration and starts the logs, or says why not and how to end.
+pub fn configure<C>(
+    service: &'static str,
+    about: &str,
+    read: impl Fn(&Env) -> Option<C>,
+) -> Result<C, ExitCode> {
+    let read = |env: &Env| {
+        let filter: Option<String> = env.or("RUST_LOG", "info", "which log lines to write, as target=level");
+        let format = env.or("LOG_FORMAT", "auto", "text, json, or auto: text in a terminal");
+        Some((read(env)?, format?, filter?))
+    };
+    match std::env::args().nth(1).as_deref() {
+        Some("--help" | "-h") => {
+            // Reading an empty environment describes every variable on the way.
+            let env = Env::default();
+            read(&env);
+            say(&format!("{service}: {about}\n\nEnvironment variables, each also as NAME_FILE:\n{}", env.help()));
+            return Err(ExitCode::SUCCESS);
+        }
+        Some("--version" | "-V") => {
+            say(&format!("{service} {}\n", env!("CARGO_PKG_VERSION")));
+            return Err(ExitCode::SUCCESS);
+        }
+        Some(other) => {
+            return Err(fail(&anyhow::anyhow!("unknown argument {other}; try --help")));
+        }
+        None => {}
+    }
+    let env = Env::of_process();
+    let config = read(&env);
+    let (config, format, filter) = env.finish(config).map_err(|problems| fail(&problems.into()))?;
+    telemetry::start(service, format, &filter);
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was already installed");
+    }
+    Ok(config)
+}
+
+/// Prints an error to whoever started the process, logs or no logs.
+#[must_use]
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    // Nothing is left to do if even that fails.
+    writeln!(std::io::stderr(), "{error:#}").ok();
+    ExitCode::FAILURE
+}
+
+fn say(text: &str) {
+    write!(std::io::stdout(), "{text}").ok();
+}

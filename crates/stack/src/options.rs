@@ -1,0 +1,38 @@
+//! How to run a stack.
+
+use std::path::PathBuf;
+
+use crate::process::Process;
+use crate::programs;
+
+/// How to run a stack. `Options::new(dir)` has sensible values for the rest.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where everything is kept. Starting there again continues with what is there.
+    pub dir: PathBuf,
+    /// `None`: some free block of ports.
+    pub port_base: Option<u16>,
+    /// For the services. Wins over our own environment and over what the stack
+    /// would set, store URLs included.
+    pub env: Vec<(String, String)>,
+    /// Print nothing; the logs are written all the same.
+    pub quiet: bool,
+    /// Where the binaries of the services are.
+    pub bin_dir: PathBuf,
+    /// What to run: everything, or [`Process::STORES`] for the tests of one service.
+    pub processes: Vec<Process>,
+}
+
+impl Options {
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            port_base: None,
+            env: Vec::new(),
+            quiet: false,
+            bin_dir: programs::bin_dir(),
+            processes: Process::ALL.to_vec(),
+        }
+    }
+}

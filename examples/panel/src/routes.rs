@@ -1,0 +1,81 @@
+//! The application itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{any, get};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::identity::{Claims, Refused, Verifier};
+
+pub(crate) fn all(verifier: Arc<Verifier>) -> Router {
+    Router::new()
+        .route("/api/servers", get(servers))
+        .route("/api/admin-area", get(admin_area))
+        .route("/api/request", any(request))
+        .route("/api/public", any(public))
+        .route("/livez", get(ok))
+        .route("/readyz", get(ok))
+        .fallback(not_found)
+        .with_state(verifier)
+}
+
+/// What the person at the other end came for.
+async fn servers(user: Claims) -> Json<Value> {
+    let Claims { sub: id, email, name, role, .. } = user;
+    Json(json!({
+        "servers": [
+            { "id": "srv-1", "name": "Survival" },
+            { "id": "srv-2", "name": "Creative" },
+        ],
+        "user": { "id": id, "email": email, "name": name, "role": role },
+    }))
+}
+
+/// The gateway's routes file lets admins through to here and nobody else.
+async fn admin_area(_admin: Claims) -> Json<Value> {
+    Json(json!({ "ok": true }))
+}
+
+/// Shows what an upstream gets to see.
+async fn request(claims: Claims, parts: Parts) -> Json<Value> {
+    Json(describe(&parts, Some(&claims)))
+}
+
+/// The same for everybody. Whoever is signed in is known here too.
+async fn public(claims: Result<Claims, Refused>, parts: Parts) -> Json<Value> {
+    Json(describe(&parts, claims.as_ref().ok()))
+}
+
+async fn ok() -> &'static str {
+    "ok\n"
+}
+
+async fn not_found() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, Json(json!({ "error": "Not found" })))
+}
+
+fn describe(parts: &Parts, claims: Option<&Claims>) -> Value {
+    json!({
+        "method": parts.method.as_str(),
+        "path": parts.uri.path(),
+        "query": parts.uri.query(),
+        "headers": by_name(&parts.headers),
+        "claims": claims,
+    })
+}
+
+/// Every value of every header: one that comes twice should be seen twice.
+fn by_name(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (name, value) in headers {
+        all.entry(name.as_str())
+            .or_default()
+            .push(String::from_utf8_lossy(value.as_bytes()).into_owned());
+    }
+    all
+}

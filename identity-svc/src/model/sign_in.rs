@@ -1,0 +1,132 @@
+//! A sign-in, from the first proof to the last.
+//!
+//! ```text
+//! password ──▶ PasswordAccepted ──second factor──▶ Authenticated ──▶ session
+//!                     └────────none enrolled───────▶┘
+//! ```
+//!
+//! Each arrow is a function below, and no other module can make what stands at
+//! its end. Opening a session takes an `Authenticated`, so there is no way to
+//! open one for somebody who is not.
+
+use auth_types::Timestamp;
+use contract::{Refusal, mfa::GateAnswer, session::Proof, user::UserSnapshot};
+
+/// The password was right; whether a second factor is owed is not yet known.
+#[derive(Debug)]
+pub struct PasswordAccepted(UserSnapshot);
+
+/// Someone is who they say.
+#[derive(Debug)]
+pub struct Authenticated {
+    user: UserSnapshot,
+    proof: Proof,
+}
+
+/// What comes after a right password.
+#[derive(Debug)]
+pub enum Next {
+    /// Nothing more is owed.
+    Authenticated(Authenticated),
+    /// The user has a second factor: mfa-svc decides.
+    AskGate(PasswordAccepted),
+}
+
+/// Judges a password sign-in. Whoever is missing, the refusal is the same; what
+/// else is wrong is told only to who knew the password (contract 4.3).
+pub fn accept(
+    user: Option<UserSnapshot>,
+    password_matches: bool,
+    verification_required: bool,
+    now: Timestamp,
+) -> Result<PasswordAccepted, Refusal> {
+    let user = user.filter(|_| password_matches).ok_or(Refusal::InvalidEmailOrPassword)?;
+    if verification_required && !user.user.email_verified {
+        return Err(Refusal::EmailNotVerified);
+    }
+    if user.user.is_banned(now) {
+        return Err(Refusal::BannedUser);
+    }
+    Ok(PasswordAccepted(user))
+}
+
+impl PasswordAccepted {
+    #[must_use]
+    pub fn user(&self) -> &UserSnapshot {
+        &self.0
+    }
+
+    /// The one decision whether a second factor is owed.
+    #[must_use]
+    pub fn next(self) -> Next {
+        if self.0.user.two_factor_enabled {
+            Next::AskGate(self)
+        } else {
+            Next::Authenticated(Authenticated { user: self.0, proof: Proof::Password })
+        }
+    }
+
+    /// Goes on where mfa-svc said that nothing is owed.
+    #[must_use]
+    pub fn let_through(self, answer: GateAnswer) -> Authenticated {
+        match answer {
+            GateAnswer::NoFactorOwed => Authenticated { user: self.0, proof: Proof::Password },
+        }
+    }
+}
+
+impl Authenticated {
+    /// Somebody who has just signed up has just proved what they chose.
+    #[must_use]
+    pub fn by_sign_up(user: UserSnapshot) -> Self {
+        Self { user, proof: Proof::SignUp }
+    }
+
+    #[must_use]
+    pub fn into_parts(self) -> (UserSnapshot, Proof) {
+        (self.user, self.proof)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(change: impl FnOnce(&mut contract::user::User)) -> Option<UserSnapshot> {
+        let golden = include_str!("../../../crates/contract/golden/session.v1.user-changed.json");
+        let changed: contract::session::UserChanged = serde_json::from_str(golden).expect("golden");
+        let mut user = changed.user;
+        change(&mut user.user);
+        Some(user)
+    }
+
+    fn now() -> Timestamp {
+        user(|_| ()).expect("some").user.created_at
+    }
+
+    #[test]
+    fn nobody_learns_whether_the_user_or_the_password_was_wrong() {
+        let wrong = accept(user(|_| ()), false, false, now()).map(|_| ());
+        let unknown = accept(None, true, false, now()).map(|_| ());
+        assert_eq!(wrong, Err(Refusal::InvalidEmailOrPassword));
+        assert_eq!(unknown, wrong);
+    }
+
+    #[test]
+    fn a_ban_and_a_missing_verification_are_told_only_after_the_password() {
+        let banned = || user(|user| user.banned = true);
+        let unverified = || user(|user| user.email_verified = false);
+        assert_eq!(accept(banned(), false, true, now()).map(|_| ()), Err(Refusal::InvalidEmailOrPassword));
+        assert_eq!(accept(banned(), true, true, now()).map(|_| ()), Err(Refusal::BannedUser));
+        assert_eq!(accept(unverified(), false, true, now()).map(|_| ()), Err(Refusal::InvalidEmailOrPassword));
+        assert_eq!(accept(unverified(), true, true, now()).map(|_| ()), Err(Refusal::EmailNotVerified));
+        assert!(accept(unverified(), true, false, now()).is_ok());
+    }
+
+    #[test]
+    fn a_user_with_a_second_factor_meets_the_gate() {
+        let with_factor = user(|user| user.two_factor_enabled = true);
+        let next = accept(with_factor, true, true, now()).expect("accepted").next();
+        assert!(matches!(next, Next::AskGate(_)));
+    }
+}

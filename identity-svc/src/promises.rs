@@ -1,0 +1,126 @@
+//! Delivering what the outbox holds, and the shapes of what we promise.
+
+use std::pin::Pin;
+
+use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
+use contract::{
+    Call,
+    mail::{self, Mail, Receipt, Template},
+    session::{RevokeReason, RevokeUser, UserChanged},
+    user::UserSnapshot,
+};
+use serde::de::DeserializeOwned;
+use service_kit::{
+    Bus, Error, Fault, Kit, While,
+    bus::{CallError, outage},
+    outbox::{self, Delivery, Promise},
+};
+use sqlx::{PgExecutor, PgPool};
+use uuid::Uuid;
+
+use crate::app::App;
+
+/// Promises a mail to this user.
+pub async fn mail(db: impl PgExecutor<'_>, to: &UserSnapshot, template: Template) -> Result<(), Fault> {
+    let id = Uuid::now_v7();
+    let receipt_subject = Receipt::SUBJECT.to_owned();
+    let mail = Mail { id, to: to.user.email.to_string(), receipt_subject, template };
+    outbox::promise(db, id, mail::SUBJECT, &mail).await
+}
+
+/// Something that a call to session-svc makes true. It is promised in the
+/// transaction that makes it necessary, and [`SessionPromise::keep`] is tried at
+/// once, so that a request is answered only when it has been kept.
+pub struct SessionPromise<C> {
+    id: Uuid,
+    call: C,
+}
+
+impl SessionPromise<UserChanged> {
+    /// Every session is to show what the user is now.
+    pub async fn user_changed(db: impl PgExecutor<'_>, user: UserSnapshot) -> Result<Self, Fault> {
+        Self::make(db, UserChanged { user }).await
+    }
+}
+
+impl SessionPromise<RevokeUser> {
+    /// Every session of the user is to end.
+    pub async fn revoke_user(
+        db: impl PgExecutor<'_>,
+        user: UserSnapshot,
+        reason: RevokeReason,
+    ) -> Result<Self, Fault> {
+        Self::make(db, RevokeUser { user, reason }).await
+    }
+}
+
+impl<C: Call<Reply = ()>> SessionPromise<C> {
+    async fn make(db: impl PgExecutor<'_>, call: C) -> Result<Self, Fault> {
+        let id = Uuid::now_v7();
+        outbox::promise(db, id, C::SUBJECT, &call).await?;
+        Ok(Self { id, call })
+    }
+
+    /// Tries at once, after the commit. If it fails, the outbox goes on trying, and
+    /// the caller is told that it is not done yet.
+    pub async fn keep(self, app: &App) -> Result<(), Fault> {
+        ask(&app.bus, &self.call).await?;
+        outbox::close(&app.db, self.id).await
+    }
+}
+
+/// Delivers promises until the service stops, and takes receipts for mails.
+pub fn start(app: &App, kit: &mut Kit) {
+    let bus = app.bus.clone();
+    let mut jetstream = jetstream::new(bus.client().clone());
+    jetstream.set_timeout(std::time::Duration::from_secs(2));
+    outbox::start(app.db.clone(), app.bell.clone(), kit, move |promise| {
+        deliver(bus.clone(), jetstream.clone(), promise)
+    });
+    let db = app.db.clone();
+    app.bus.serve(kit, move |receipt| close(db.clone(), receipt));
+}
+
+fn deliver(
+    bus: Bus,
+    jetstream: jetstream::Context,
+    promise: Promise,
+) -> Pin<Box<dyn Future<Output = Result<Delivery, Fault>> + Send>> {
+    Box::pin(async move {
+        match promise.subject.as_str() {
+            mail::SUBJECT => hand_over(&jetstream, promise).await,
+            UserChanged::SUBJECT => keep::<UserChanged>(&bus, promise).await,
+            RevokeUser::SUBJECT => keep::<RevokeUser>(&bus, promise).await,
+            _ => Err("nobody here knows this subject").doing("delivering a promise"),
+        }
+    })
+}
+
+async fn keep<C: Call<Reply = ()> + DeserializeOwned>(bus: &Bus, promise: Promise) -> Result<Delivery, Fault> {
+    let call: C = serde_json::from_value(promise.payload.0).doing("reading a promise")?;
+    ask(bus, &call).await?;
+    Ok(Delivery::Closed)
+}
+
+async fn ask<C: Call<Reply = ()>>(bus: &Bus, call: &C) -> Result<(), Fault> {
+    match bus.request(call).await {
+        Ok(()) => Ok(()),
+        Err(CallError::Refused(refusal)) => Err(refusal.message()).doing("keeping a promise"),
+        Err(CallError::Broke(error)) => Err(outage(error)),
+    }
+}
+
+/// Hands a mail to JetStream, which drops it if it has it already.
+async fn hand_over(jetstream: &jetstream::Context, promise: Promise) -> Result<Delivery, Fault> {
+    let payload = serde_json::to_vec(&promise.payload.0).doing("writing a mail")?;
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, promise.id.to_string().as_str());
+    let publishing = jetstream.publish_with_headers(mail::SUBJECT, headers, payload.into());
+    publishing.await.doing("publishing a mail")?.await.doing("handing a mail over")?;
+    Ok(Delivery::HandedOver)
+}
+
+async fn close(db: PgPool, receipt: Receipt) -> Result<(), Error> {
+    tracing::info!(outbox.id = %receipt.id, outcome = ?receipt.outcome, "a mail was settled");
+    Ok(outbox::close(&db, receipt.id).await?)
+}

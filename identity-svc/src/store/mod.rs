@@ -1,0 +1,4 @@
+//! The SQL, a file per table.
+
+pub mod accounts;
+pub mod users;

@@ -1,0 +1,176 @@
+//! Table `identity.user`.
+
+use auth_types::{Email, Roles, Timestamp, UserId};
+use contract::user::{User, UserSnapshot};
+use service_kit::{Fault, While};
+use sqlx::PgExecutor;
+
+/// Every column, in the order of `Row`.
+macro_rules! columns {
+    () => {
+        "id, name, email, email_verified, image, role, banned, ban_reason, ban_expires, \
+         two_factor_enabled, created_at, updated_at, version"
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: UserId,
+    name: String,
+    email: Email,
+    email_verified: bool,
+    image: Option<String>,
+    role: Roles,
+    banned: bool,
+    ban_reason: Option<String>,
+    ban_expires: Option<Timestamp>,
+    two_factor_enabled: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: i64,
+}
+
+impl From<Row> for UserSnapshot {
+    fn from(row: Row) -> Self {
+        let user = User {
+            name: row.name,
+            email: row.email,
+            email_verified: row.email_verified,
+            image: row.image,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            role: row.role,
+            banned: row.banned,
+            ban_reason: row.ban_reason,
+            ban_expires: row.ban_expires,
+            two_factor_enabled: row.two_factor_enabled,
+            id: row.id,
+        };
+        Self { version: row.version, user }
+    }
+}
+
+/// What set-up and its page want to know.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub struct Census {
+    pub users: i64,
+    pub has_admin: bool,
+}
+
+/// Stores a new user; nothing comes back when the address is taken.
+pub async fn insert(db: impl PgExecutor<'_>, user: &User) -> Result<Option<UserSnapshot>, Fault> {
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "INSERT INTO identity.user (id, name, email, email_verified, image, role, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email) DO NOTHING RETURNING ",
+        columns!()
+    ))
+    .bind(&user.id)
+    .bind(&user.name)
+    .bind(&user.email)
+    .bind(user.email_verified)
+    .bind(&user.image)
+    .bind(&user.role)
+    .bind(user.created_at)
+    .bind(user.updated_at)
+    .fetch_optional(db)
+    .await
+    .doing("storing a user")?;
+    Ok(row.map(Into::into))
+}
+
+pub async fn find_by_email(
+    db: impl PgExecutor<'_>,
+    email: &Email,
+) -> Result<Option<UserSnapshot>, Fault> {
+    let row: Option<Row> =
+        sqlx::query_as(concat!("SELECT ", columns!(), " FROM identity.user WHERE email = $1"))
+            .bind(email)
+            .fetch_optional(db)
+            .await
+            .doing("finding a user by address")?;
+    Ok(row.map(Into::into))
+}
+
+/// Ends a ban whose time is over; nothing comes back where there was none.
+pub async fn lift_expired_ban(
+    db: impl PgExecutor<'_>,
+    id: &UserId,
+    now: Timestamp,
+) -> Result<Option<UserSnapshot>, Fault> {
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "UPDATE identity.user SET banned = false, ban_reason = NULL, ban_expires = NULL, \
+                updated_at = $2, version = version + 1 \
+          WHERE id = $1 AND banned AND ban_expires <= $2 RETURNING ",
+        columns!()
+    ))
+    .bind(id)
+    .bind(now)
+    .fetch_optional(db)
+    .await
+    .doing("lifting a ban")?;
+    Ok(row.map(Into::into))
+}
+
+/// Marks the address as proved, if it is still the user's and was not before.
+pub async fn verify_email(
+    db: impl PgExecutor<'_>,
+    id: &UserId,
+    email: &Email,
+    now: Timestamp,
+) -> Result<Option<UserSnapshot>, Fault> {
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "UPDATE identity.user SET email_verified = true, updated_at = $3, version = version + 1 \
+          WHERE id = $1 AND email = $2 AND NOT email_verified RETURNING ",
+        columns!()
+    ))
+    .bind(id)
+    .bind(email)
+    .bind(now)
+    .fetch_optional(db)
+    .await
+    .doing("marking an address as verified")?;
+    Ok(row.map(Into::into))
+}
+
+/// Counts a change that is not in the row itself, such as a new password, so that
+/// sessions can be told apart by what came before it.
+pub async fn bump_version(
+    db: impl PgExecutor<'_>,
+    id: &UserId,
+    now: Timestamp,
+) -> Result<UserSnapshot, Fault> {
+    let row: Row = sqlx::query_as(concat!(
+        "UPDATE identity.user SET updated_at = $2, version = version + 1 WHERE id = $1 RETURNING ",
+        columns!()
+    ))
+    .bind(id)
+    .bind(now)
+    .fetch_one(db)
+    .await
+    .doing("counting a change of a user")?;
+    Ok(row.into())
+}
+
+pub async fn census(db: impl PgExecutor<'_>) -> Result<Census, Fault> {
+    sqlx::query_as(
+        "SELECT count(*) AS users, \
+                coalesce(bool_or('admin' = ANY (string_to_array(role, ','))), false) AS has_admin \
+           FROM identity.user",
+    )
+    .fetch_one(db)
+    .await
+    .doing("counting users")
+}
+
+/// Whether there is any user at all.
+pub async fn any(db: impl PgExecutor<'_>) -> Result<bool, Fault> {
+    let any = sqlx::query_scalar("SELECT EXISTS (SELECT FROM identity.user)").fetch_one(db);
+    any.await.doing("looking for a user")
+}
+
+/// Lets one transaction at a time decide on the first set-up.
+pub async fn lock_setup(db: impl PgExecutor<'_>) -> Result<(), Fault> {
+    const SETUP_LOCK: i64 = 0x5e7_0000_0001;
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SETUP_LOCK).execute(db);
+    lock.await.doing("waiting for the set-up lock").map(|_| ())
+}

@@ -1,0 +1,96 @@
+//! Configuration (see `--help`).
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use lettre::message::Mailbox;
+use secrecy::SecretString;
+use service_kit::Env;
+use url::Url;
+
+use crate::transport::Destination;
+
+pub struct Config {
+    pub admin: SocketAddr,
+    pub nats_url: SecretString,
+    pub destination: Destination,
+    pub from: Mailbox,
+    pub templates_dir: Option<PathBuf>,
+}
+
+impl Config {
+    pub fn read(env: &Env) -> Option<Self> {
+        let admin =
+            env.or("ADMIN_ADDR", "127.0.0.1:3009", "address of /livez, /readyz and /metrics");
+        let nats_url = nats_url(env);
+        let destination = env.secret(
+            "MAIL_TRANSPORT_URL",
+            "smtps://user:password@host (TLS), smtp://user:password@host:port (STARTTLS is required; \
+             ?tls=opportunistic or ?tls=none for less), or file:///folder for one .eml file a mail",
+            Destination::parse,
+        );
+        let from = env.required("MAIL_FROM", "the sender, as in `Panel <no-reply@example.com>`");
+        let templates_dir = templates_dir(env);
+        Some(Self {
+            admin: admin?,
+            nats_url: nats_url?,
+            destination: destination?,
+            from: from?,
+            templates_dir: templates_dir?,
+        })
+    }
+}
+
+/// A folder of templates in place of those that are built in.
+pub fn templates_dir(env: &Env) -> Option<Option<PathBuf>> {
+    env.optional(
+        "MAIL_TEMPLATES_DIR",
+        "folder of templates that take the place of ours of the same name",
+    )
+}
+
+fn nats_url(env: &Env) -> Option<SecretString> {
+    let about = "nats://user:password@host:port [default: nats://127.0.0.1:4222]";
+    let url = env.optional_secret("NATS_URL", about)?;
+    let url = url.unwrap_or_else(|| "nats://127.0.0.1:4222".into());
+    if Url::parse(secrecy::ExposeSecret::expose_secret(&url)).is_err() {
+        env.problem("NATS_URL", "is no URL", about);
+        return None;
+    }
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[(&str, &str)]) -> Result<Config, String> {
+        let env =
+            Env::of(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = Config::read(&env);
+        env.finish(config).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn a_transport_and_a_sender_are_enough() {
+        let config = read(&[
+            ("MAIL_TRANSPORT_URL", "file:///tmp/outbox"),
+            ("MAIL_FROM", "StellarStack <no-reply@localhost>"),
+        ])
+        .unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(config.from.email.to_string(), "no-reply@localhost");
+        assert_eq!(config.admin.port(), 3009);
+    }
+
+    #[test]
+    fn every_problem_is_named_and_no_password_is() {
+        let problems = read(&[
+            ("MAIL_TRANSPORT_URL", "smtp://ann:hunter2@mail.example.com?tls=perhaps"),
+            ("MAIL_FROM", "nobody"),
+            ("NATS_URL", "hunter2"),
+        ])
+        .err()
+        .expect("three problems");
+        assert!(problems.contains("3 problem(s)"), "{problems}");
+        assert!(!problems.contains("hunter2"), "{problems}");
+    }
+}

@@ -1,0 +1,128 @@
+//! The work queue of mails, and where the dead ones lie.
+//!
+//! Streams that are there are taken as they are, so that what an operator has
+//! changed about them (replicas, say) stays.
+
+use std::time::Duration;
+
+use async_nats::{
+    Client, HeaderMap,
+    jetstream::{
+        self, Context, Message,
+        consumer::{AckPolicy, PullConsumer, pull},
+        stream,
+    },
+};
+use auth_types::Timestamp;
+use contract::mail::{DEAD_STREAM, DEAD_SUBJECT, STREAM, SUBJECT};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use service_kit::{Fault, While};
+
+/// The durable consumer that all replicas share.
+pub const CONSUMER: &str = "mailer";
+/// A mail whose delivery says nothing for this long is delivered again.
+pub const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How long one request for the next mail stays open.
+const PULL: Duration = Duration::from_secs(10);
+/// Mails that wait for another attempt count as pending, so this is far above
+/// what is sent at once.
+const MAX_ACK_PENDING: i64 = 10_000;
+const DAY: Duration = Duration::from_hours(24);
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+
+/// A mail that no server will ever take. It keeps nothing of the mail's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    pub id: Option<String>,
+    pub template: Option<String>,
+    pub to: Option<String>,
+    pub reason: String,
+    pub died_at: Timestamp,
+}
+
+#[derive(Clone)]
+pub struct Queue {
+    jetstream: Context,
+}
+
+impl Queue {
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { jetstream: jetstream::new(client) }
+    }
+
+    /// Makes sure of both streams and the consumer.
+    pub async fn open(&self) -> Result<Mails, Fault> {
+        self.jetstream
+            .get_or_create_stream(dead_letters())
+            .await
+            .doing("opening the stream of dead mails")?;
+        let stream = self
+            .jetstream
+            .get_or_create_stream(mails())
+            .await
+            .doing("opening the stream of mails")?;
+        let consumer = stream.get_or_create_consumer(CONSUMER, consumer()).await;
+        Ok(Mails(consumer.doing("opening the consumer of mails")?))
+    }
+
+    /// Keeps a dead letter. `key` makes the same one known when it comes twice.
+    pub async fn bury(&self, key: &str, letter: &DeadLetter) -> Result<(), Fault> {
+        let payload = serde_json::to_vec(letter).doing("writing a dead letter")?;
+        let mut headers = HeaderMap::new();
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, key);
+        let publishing = self.jetstream.publish_with_headers(DEAD_SUBJECT, headers, payload.into());
+        publishing.await.doing("burying a mail")?.await.doing("burying a mail")?;
+        Ok(())
+    }
+}
+
+/// Where the next mail comes from.
+pub struct Mails(PullConsumer);
+
+impl Mails {
+    /// The next mail, if one comes within some seconds. A fault means that the
+    /// queue has to be opened again.
+    pub async fn next(&self) -> Result<Option<Message>, Fault> {
+        let batch = self.0.batch().max_messages(1).expires(PULL).messages().await;
+        let mut batch = batch.doing("asking for the next mail")?;
+        batch.next().await.transpose().doing("waiting for the next mail")
+    }
+}
+
+fn mails() -> stream::Config {
+    stream::Config {
+        name: STREAM.to_owned(),
+        subjects: vec![SUBJECT.to_owned()],
+        retention: stream::RetentionPolicy::WorkQueue,
+        storage: stream::StorageType::File,
+        duplicate_window: DUPLICATE_WINDOW,
+        max_age: 7 * DAY,
+        description: Some("mails to be sent".to_owned()),
+        ..Default::default()
+    }
+}
+
+fn dead_letters() -> stream::Config {
+    stream::Config {
+        name: DEAD_STREAM.to_owned(),
+        subjects: vec![DEAD_SUBJECT.to_owned()],
+        retention: stream::RetentionPolicy::Limits,
+        storage: stream::StorageType::File,
+        duplicate_window: DUPLICATE_WINDOW,
+        max_age: 30 * DAY,
+        description: Some("mails that cannot be delivered, and why".to_owned()),
+        ..Default::default()
+    }
+}
+
+fn consumer() -> pull::Config {
+    pull::Config {
+        durable_name: Some(CONSUMER.to_owned()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        max_ack_pending: MAX_ACK_PENDING,
+        ..Default::default()
+    }
+}

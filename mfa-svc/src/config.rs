@@ -1,0 +1,23 @@
+//! Configuration (see `--help`).
+
+use std::net::SocketAddr;
+
+use secrecy::SecretString;
+use service_kit::{Deployment, Env};
+
+pub struct Config {
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    pub nats_url: SecretString,
+    pub deployment: Deployment,
+}
+
+impl Config {
+    pub fn read(env: &Env) -> Option<Self> {
+        let listen = env.or("LISTEN_ADDR", "127.0.0.1:3007", "address for the gateway's requests");
+        let admin = env.or("ADMIN_ADDR", "127.0.0.1:3008", "address of /livez, /readyz and /metrics");
+        let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
+        let deployment = Deployment::read(env);
+        Some(Self { listen: listen?, admin: admin?, nats_url: nats_url?, deployment: deployment? })
+    }
+}

@@ -1,0 +1,85 @@
+//! The service's parts, and everything it answers to, on one screen.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use auth_types::{Clock, SystemClock};
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, post},
+};
+use contract::origin::TrustedOrigins;
+use secrecy::ExposeSecret;
+use service_kit::{Bus, Deployment, Kit, RedisLink, database, http_server};
+use sqlx::PgPool;
+
+use crate::{bus, config::Config, metrics::Metrics, revocation, routes, store::copies::Copies};
+
+#[derive(Clone)]
+pub struct App {
+    pub db: PgPool,
+    pub copies: Copies,
+    pub bus: Bus,
+    pub clock: Arc<dyn Clock>,
+    pub deployment: Deployment,
+    pub metrics: Metrics,
+}
+
+impl FromRef<App> for Arc<dyn Clock> {
+    fn from_ref(app: &App) -> Self {
+        app.clock.clone()
+    }
+}
+
+impl FromRef<App> for Arc<TrustedOrigins> {
+    fn from_ref(app: &App) -> Self {
+        app.deployment.origins.clone()
+    }
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .route("/api/auth/sign-out", post(routes::sign_out::sign_out))
+        .route("/api/auth/list-sessions", get(routes::list_sessions::list_sessions))
+        .route("/api/auth/revoke-session", post(routes::revoke::revoke_session))
+        .route("/api/auth/revoke-sessions", post(routes::revoke::revoke_sessions))
+        .route("/api/auth/revoke-other-sessions", post(routes::revoke::revoke_other_sessions))
+        .with_state(app)
+}
+
+fn serve_bus(app: &App, kit: &Kit) {
+    let with = |app: &App| app.clone();
+    let (create, resolve, refresh, changed, revoke) = (with(app), with(app), with(app), with(app), with(app));
+    app.bus.serve(kit, move |call| bus::create(create.clone(), call));
+    app.bus.serve(kit, move |call| bus::resolve(resolve.clone(), call));
+    app.bus.serve(kit, move |call| bus::refresh(refresh.clone(), call));
+    app.bus.serve(kit, move |call| bus::user_changed(changed.clone(), call));
+    app.bus.serve(kit, move |call| bus::revoke_user(revoke.clone(), call));
+}
+
+/// Starts everything, and returns when the service has been told to stop.
+pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
+    let migrations = sqlx::migrate!();
+    let db = database::open(
+        config.database_url.expose_secret(),
+        "session",
+        migrations,
+        config.database_connections,
+        &mut kit,
+    )?;
+    let app = App {
+        db,
+        copies: Copies::new(RedisLink::start(config.redis_url.expose_secret(), &mut kit)?),
+        bus: Bus::connect(config.nats_url.expose_secret(), &mut kit).await?,
+        clock: Arc::new(SystemClock),
+        metrics: Metrics::register(kit.registry()),
+        deployment: config.deployment,
+    };
+    serve_bus(&app, &kit);
+    revocation::start_settling(&app, &kit);
+    let gateway_key = app.deployment.secrets.gateway_key();
+    http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;
+    kit.serve_admin(config.admin).await.context("starting the admin port")?;
+    kit.run_until_stopped().await
+}
