@@ -5,7 +5,6 @@
 //! keeps it from being sent twice.
 
 use std::{
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -107,16 +106,7 @@ impl Mailer {
         let told = async {
             let info = message.info().doing("reading where a message comes from")?;
             self.metrics.waiting(info.pending);
-            let verdict = match letter::read(&message.payload) {
-                Ok(mail) => {
-                    let span = tracing::info_span!("mailer.deliver", mail.id = %mail.id, mail.template = mail.template.name());
-                    let sending =
-                        request_id::scope(mail.id.simple().to_string(), self.see_to(&mail, &info));
-                    keeping(message, sending.instrument(span)).await
-                }
-                Err(unfit) => self.discard(&message.payload, &info, &unfit).await,
-            };
-            let answer = match verdict {
+            let answer = match self.decide(message, &info).await {
                 Verdict::Done => AckKind::Ack,
                 Verdict::Later(delay) => AckKind::Nak(Some(delay)),
                 Verdict::Unfit => AckKind::Term,
@@ -126,6 +116,18 @@ impl Mailer {
         if let Err(fault) = told.await {
             tracing::warn!(error = %Chain(&fault), "the queue was not answered; the mail comes back");
         }
+    }
+
+    async fn decide(&self, message: &Message, info: &Info<'_>) -> Verdict {
+        let mail = match letter::read(&message.payload) {
+            Ok(mail) => mail,
+            Err(unfit) => return self.discard(&message.payload, info, &unfit).await,
+        };
+        let (id, name) = (mail.id, mail.template.name());
+        let span = tracing::info_span!("mailer.deliver", mail.id = %id, mail.template = name);
+        let seeing = request_id::scope(id.simple().to_string(), self.see_to(&mail, info));
+        // On the heap, because the whole conversation with a server is in it.
+        keeping(message, Box::pin(seeing.instrument(span))).await
     }
 
     /// The whole way of a mail. A fault on it means that it has to go again.
@@ -259,8 +261,7 @@ fn log_receipt(error: &BusError, delay: Duration) {
 }
 
 /// Tells the queue, while `work` goes on, that it does.
-async fn keeping<T>(message: &Message, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
+async fn keeping<T>(message: &Message, mut work: impl Future<Output = T> + Unpin) -> T {
     let mut beat = interval(ACK_WAIT / 3);
     beat.tick().await;
     loop {

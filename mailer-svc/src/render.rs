@@ -93,7 +93,10 @@ impl Templates {
 }
 
 fn escaping(file: &str) -> AutoEscape {
-    if file.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+    match file.rsplit_once('.') {
+        Some((_, "html")) => AutoEscape::Html,
+        _ => AutoEscape::None,
+    }
 }
 
 fn replacement(dir: &Path, file: &str) -> anyhow::Result<Option<String>> {

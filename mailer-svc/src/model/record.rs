@@ -105,7 +105,10 @@ mod tests {
         let now = SystemClock.now();
         let record = Record::sending(1, now);
         assert_eq!(judge(Some(&record), 2, now + SECOND), Turn::Drop);
-        assert_eq!(judge(Some(&record), 1, now + SECOND), Turn::Later(ATTEMPT - SECOND));
+        assert_eq!(
+            judge(Some(&record), 1, now + SECOND),
+            Turn::Later(ATTEMPT.saturating_sub(SECOND))
+        );
     }
 
     #[test]

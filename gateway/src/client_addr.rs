@@ -1,0 +1,87 @@
+//! Which address is the caller's, and why we believe it.
+//!
+//! `X-Forwarded-For` is written by whoever sends it. It is read from the right, as
+//! far as the hops are proxies that the operator named; the first other one is the
+//! caller. A hop that is no address ends the reading: then the last address that
+//! was good stands, never "unknown".
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The caller's address, seen from a connection that comes from `peer`.
+#[must_use]
+pub fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let mut caller = peer.to_canonical();
+    let lines: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
+    let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+    for hop in hops {
+        if !is_trusted(caller) {
+            break;
+        }
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        caller = address.to_canonical();
+    }
+    caller
+}
+
+/// How an address is stored and counted (contract 3.11): IPv4 as it is, IPv6 by
+/// its /64, lower case and written out, because one subscriber has them all.
+#[must_use]
+pub fn canonical_text(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            let network = Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0);
+            let groups: Vec<_> = network.segments().iter().map(|group| format!("{group:04x}")).collect();
+            groups.join(":")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderName, HeaderValue};
+
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let trusted = ["127.0.0.0/8".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
+        let header = |value: &&str| {
+            let value = HeaderValue::from_str(value).expect("a value");
+            (HeaderName::from_static(FORWARDED_FOR), value)
+        };
+        let headers = forwarded.iter().map(header).collect();
+        canonical_text(client_addr(peer.parse().expect("an address"), &headers, &trusted))
+    }
+
+    #[test]
+    fn a_stranger_can_not_name_themselves() {
+        assert_eq!(seen("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
+    }
+
+    #[test]
+    fn trusted_hops_are_passed_from_the_right() {
+        assert_eq!(seen("127.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(seen("127.0.0.1", &["6.6.6.6, 198.51.100.1, 10.0.0.9"]), "198.51.100.1");
+        assert_eq!(seen("127.0.0.1", &["6.6.6.6", "198.51.100.1", "10.0.0.9"]), "198.51.100.1");
+    }
+
+    #[test]
+    fn rubbish_ends_the_reading_at_what_was_known() {
+        assert_eq!(seen("127.0.0.1", &["nonsense"]), "127.0.0.1");
+        assert_eq!(seen("127.0.0.1", &["6.6.6.6, , 10.0.0.9"]), "10.0.0.9");
+        assert_eq!(seen("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn one_spelling_for_each_subscriber() {
+        assert_eq!(seen("::ffff:203.0.113.7", &[]), "203.0.113.7");
+        assert_eq!(seen("2001:DB8::1", &[]), "2001:0db8:0000:0000:0000:0000:0000:0000");
+        assert_eq!(seen("2001:db8:0:0:ffff::9", &[]), seen("2001:db8::1", &[]));
+    }
+}

@@ -1,0 +1,100 @@
+//! `GET /api/auth/get-session` (contract 3.3, 3.4): the hottest route there is.
+
+use contract::cookies::Remember;
+use http::{HeaderMap, StatusCode};
+use service_kit::{Fault, While, fault::Chain};
+
+use crate::{
+    answer::Answer,
+    ctx::Ctx,
+    session::{Principal, Standing},
+    state::Gateway,
+};
+
+pub async fn answer(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    ctx: &mut Ctx,
+) -> Result<Answer, Fault> {
+    let (standing, cookies) = match gateway.sessions.find(headers, ctx.now).await? {
+        Standing::Live(principal) if is_due(gateway, &principal, headers, query, ctx) => {
+            extend(gateway, principal, headers).await
+        }
+        standing => (standing, Vec::new()),
+    };
+    let answer = match standing {
+        Standing::Anonymous => none(),
+        Standing::Over => none().with_cookies(gateway.deployment.cookies.clear_session())?,
+        Standing::Live(principal) => {
+            let answer = Answer::json(StatusCode::OK, body(&principal)?).with_cookies(cookies)?;
+            ctx.principal = Some(principal);
+            answer
+        }
+    };
+    Ok(answer.with_pragma())
+}
+
+fn none() -> Answer {
+    Answer::json(StatusCode::OK, "null")
+}
+
+fn body(principal: &Principal) -> Result<String, Fault> {
+    let live = &principal.live;
+    let session = serde_json::to_string(&live.session.view(principal.token.expose()));
+    let user = serde_json::to_string(&live.user);
+    let (session, user) = (session.doing("writing a session")?, user.doing("writing a user")?);
+    Ok(format!(r#"{{"session":{session},"user":{user}}}"#))
+}
+
+fn is_due(
+    gateway: &Gateway,
+    principal: &Principal,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    ctx: &Ctx,
+) -> bool {
+    principal.live.session.is_due(ctx.now)
+        && gateway.deployment.cookies.dont_remember(headers) == Remember::Yes
+        && !is_set(query, "disableRefresh")
+}
+
+/// Any value but the empty one counts as true, also `false` (contract 3.3).
+fn is_set(query: Option<&str>, name: &str) -> bool {
+    let pairs: Vec<(String, String)> =
+        query.and_then(|query| serde_urlencoded::from_str(query).ok()).unwrap_or_default();
+    pairs.iter().any(|(key, value)| key == name && !value.is_empty())
+}
+
+/// A session that cannot be extended now is good as it is, and will be asked about
+/// again soon.
+async fn extend(gateway: &Gateway, principal: Principal, headers: &HeaderMap) -> (Standing, Vec<String>) {
+    let cookies = &gateway.deployment.cookies;
+    match gateway.sessions.extend(&principal).await {
+        Ok(Some(extended)) => {
+            let had = cookies.dont_remember(headers);
+            let lines = cookies.set_session(&extended.token, Remember::Yes, had);
+            (Standing::Live(extended), lines)
+        }
+        Ok(None) => (Standing::Over, Vec::new()),
+        Err(fault) => {
+            tracing::warn!(error = %Chain(&fault), "a session was not extended");
+            (Standing::Live(principal), Vec::new())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_value_but_none_switches_refreshing_off() {
+        for query in ["disableRefresh=true", "a=b&disableRefresh=false", "disableRefresh=0"] {
+            assert!(is_set(Some(query), "disableRefresh"), "{query}");
+        }
+        for query in ["disableRefresh=", "disableRefreshing=1", ""] {
+            assert!(!is_set(Some(query), "disableRefresh"), "{query}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `GET /api/ws/token` (contract 16): a ticket for one WebSocket.
+
+use auth_types::random;
+use contract::{
+    PanelRefusal, Purpose, RootSecrets,
+    jwt::{Signer, WS_AUDIENCE, WsClaims, validity},
+};
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+use service_kit::{Fault, While};
+
+use crate::{
+    answer::Answer,
+    ctx::Ctx,
+    session::{Principal, Standing},
+    state::Gateway,
+};
+
+/// Characters of a token's id: about 131 bits.
+const ID_LENGTH: usize = 22;
+
+/// Makes WebSocket tokens.
+pub struct WsTokens {
+    issuer: String,
+    signer: Signer,
+}
+
+impl WsTokens {
+    #[must_use]
+    pub fn new(issuer: String, secrets: &RootSecrets) -> Self {
+        Self { issuer, signer: Signer::new(secrets, Purpose::WsToken) }
+    }
+
+    fn mint(&self, principal: &Principal, now: auth_types::Timestamp) -> Result<String, Fault> {
+        let (iat, exp) = validity(now);
+        let claims = WsClaims {
+            iss: self.issuer.clone(),
+            aud: WS_AUDIENCE.to_owned(),
+            sub: principal.live.user.id.clone(),
+            sid: principal.live.session.id.clone(),
+            jti: random::text(&mut rand::rng(), random::ALPHANUMERIC, ID_LENGTH),
+            iat,
+            exp,
+        };
+        self.signer.sign(&claims).doing("signing a ws-token")
+    }
+}
+
+pub async fn answer(gateway: &Gateway, headers: &HeaderMap, ctx: &mut Ctx) -> Result<Answer, Fault> {
+    let Standing::Live(principal) = gateway.sessions.find(headers, ctx.now).await? else {
+        return Ok(Answer::panel_refusal(PanelRefusal::NotAuthenticated));
+    };
+    let token = gateway.ws_tokens.mint(&principal, ctx.now)?;
+    let answer = json!({ "token": token, "userId": principal.live.user.id });
+    ctx.principal = Some(principal);
+    Answer::json_of(StatusCode::OK, &answer)
+}

@@ -1,0 +1,37 @@
+//! The edge: the only door.
+//!
+//! What a request meets, in order, a file for each step:
+//!
+//! 1. [`path`]: one canonical spelling, or no entry
+//! 2. [`client_addr`]: where the caller is, past the proxies we trust
+//! 3. [`limits`]: how often they may ask
+//! 4. [`cors`]: which pages may read the answer
+//! 5. [`route_table`]: where it goes, and who may go there
+//! 6. [`session`]: cookie to principal
+//! 7. [`edge`]: what is answered right here, or else
+//! 8. [`identity`]: what the upstream is told of the caller, after everything the
+//!    caller said about that has been removed
+//! 9. [`upstreams`]: the service or the application
+//! 10. [`dress`]: what every answer says; [`access_log`]: one line
+//!
+//! [`proxy`] calls them in pingora's phases; [`server`] starts and stops it all.
+
+pub mod access_log;
+pub mod answer;
+pub mod client_addr;
+pub mod config;
+pub mod cors;
+pub mod ctx;
+pub mod dress;
+pub mod edge;
+pub mod identity;
+pub mod limits;
+pub mod metrics;
+pub mod path;
+pub mod proxy;
+pub mod route_table;
+pub mod routes_file;
+pub mod server;
+pub mod session;
+pub mod state;
+pub mod upstreams;

@@ -1,0 +1,144 @@
+//! Where a path leads. What is in no row leads nowhere.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::routes_file::{AppRoute, AppRoutes};
+
+/// Answered at the gateway itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Edge {
+    Health,
+    Jwks,
+    Ok,
+    GetSession,
+    /// `POST /get-session`, which the protocol refuses.
+    PostGetSession,
+    WsToken,
+}
+
+/// Answered by one of our services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    Identity,
+    Session,
+    Mfa,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    Edge(Edge),
+    Service(Service),
+    App(Arc<AppRoute>),
+    /// No route; the answer's body is empty below `/api/auth` (contract 1.2).
+    Nowhere,
+}
+
+/// Whose manner of refusing a path calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `{"message","code"}`
+    BetterAuth,
+    /// `{"error"}`
+    Panel,
+}
+
+#[must_use]
+pub fn dialect(path: &str) -> Dialect {
+    if path == "/api/auth" || path.starts_with("/api/auth/") { Dialect::BetterAuth } else { Dialect::Panel }
+}
+
+const SESSION_PATHS: [&str; 5] =
+    ["sign-out", "list-sessions", "revoke-session", "revoke-sessions", "revoke-other-sessions"];
+
+/// The path has been found canonical before.
+#[must_use]
+pub fn find(method: &Method, path: &str, app: &AppRoutes) -> Destination {
+    if let Some(rest) = path.strip_prefix("/api/auth/") {
+        return find_auth(method, rest);
+    }
+    let (get, post) = (method == Method::GET, method == Method::POST);
+    match path {
+        "/health" if get => Destination::Edge(Edge::Health),
+        "/.well-known/jwks.json" if get => Destination::Edge(Edge::Jwks),
+        "/api/ws/token" if get => Destination::Edge(Edge::WsToken),
+        "/api/setup" | "/api/admin/reset-password" if post => Destination::Service(Service::Identity),
+        "/api/admin/status" if get => Destination::Service(Service::Identity),
+        // Ours with another method, or no application's business.
+        "/health" | "/.well-known/jwks.json" | "/api/ws/token" | "/api/setup"
+        | "/api/admin/reset-password" | "/api/admin/status" | "/api/auth" => Destination::Nowhere,
+        _ => app.find(path).map_or(Destination::Nowhere, |route| Destination::App(Arc::clone(route))),
+    }
+}
+
+fn find_auth(method: &Method, rest: &str) -> Destination {
+    let (get, post) = (method == Method::GET, method == Method::POST);
+    match rest {
+        _ if !get && !post => Destination::Nowhere,
+        "ok" if get => Destination::Edge(Edge::Ok),
+        "get-session" if get => Destination::Edge(Edge::GetSession),
+        "get-session" => Destination::Edge(Edge::PostGetSession),
+        "ok" => Destination::Nowhere,
+        _ if SESSION_PATHS.contains(&rest) => Destination::Service(Service::Session),
+        _ if rest.starts_with("two-factor/") || rest.starts_with("passkey/") => {
+            Destination::Service(Service::Mfa)
+        }
+        _ => Destination::Service(Service::Identity),
+    }
+}
+
+impl Destination {
+    /// The row's name, for logs and metrics: never the path itself.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Edge(Edge::Health) => "/health",
+            Self::Edge(Edge::Jwks) => "/.well-known/jwks.json",
+            Self::Edge(Edge::Ok) => "/api/auth/ok",
+            Self::Edge(Edge::GetSession | Edge::PostGetSession) => "/api/auth/get-session",
+            Self::Edge(Edge::WsToken) => "/api/ws/token",
+            Self::Service(Service::Identity) => "identity-svc",
+            Self::Service(Service::Session) => "session-svc",
+            Self::Service(Service::Mfa) => "mfa-svc",
+            Self::App(route) => &route.prefix,
+            Self::Nowhere => "nowhere",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn led(method: &Method, path: &str) -> Destination {
+        find(method, path, &AppRoutes::default())
+    }
+
+    #[test]
+    fn every_path_of_ours_leads_to_who_owns_it() {
+        for (method, path, expected) in [
+            (Method::GET, "/api/auth/get-session", Destination::Edge(Edge::GetSession)),
+            (Method::POST, "/api/auth/get-session", Destination::Edge(Edge::PostGetSession)),
+            (Method::POST, "/api/auth/sign-out", Destination::Service(Service::Session)),
+            (Method::POST, "/api/auth/sign-in/email", Destination::Service(Service::Identity)),
+            (Method::POST, "/api/auth/two-factor/enable", Destination::Service(Service::Mfa)),
+            (Method::GET, "/api/setup", Destination::Nowhere),
+            (Method::PUT, "/api/auth/sign-out", Destination::Nowhere),
+            (Method::GET, "/api/auth", Destination::Nowhere),
+            (Method::GET, "/API/auth/ok", Destination::Nowhere),
+            (Method::GET, "/api/auth/OK", Destination::Service(Service::Identity)),
+        ] {
+            assert_eq!(led(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_that_nobody_named_leads_nowhere(path in "/[a-z/._-]{0,20}") {
+            prop_assume!(path != "/health" && !path.starts_with("/api"));
+            prop_assert_eq!(led(&Method::GET, &path), Destination::Nowhere);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! From a cookie to the caller's session.
+//!
+//! The signature first; then the words "this one is dead" that we remember; then
+//! the copy in Redis, if it was written under the Redis we are talking to; then
+//! session-svc, which reads the truth. A store that does not answer is an outage,
+//! never a yes and never a no.
+
+use std::{sync::Arc, time::Duration};
+
+use auth_types::{SessionToken, Timestamp, TokenDigest};
+use contract::{
+    cookies::Cookies,
+    session::{LiveSession, RefreshSession, ResolveSession},
+    session_copy::{SessionCopy, Verdict, key},
+};
+use http::HeaderMap;
+use moka::sync::Cache;
+use service_kit::{
+    Bus, Fault, RedisLink, While,
+    bus::{BusError, CallError, outage},
+    fault::Chain,
+};
+use tokio::sync::Semaphore;
+
+use crate::metrics::{Lookup, Metrics};
+
+/// Dead tokens remembered, and for how long. A token that is dead stays dead, so
+/// this can be as long as it likes; it only keeps them from hammering Postgres.
+const DEAD_CAPACITY: u64 = 100_000;
+const DEAD_FOR: Duration = Duration::from_mins(5);
+/// Lookups at session-svc that one gateway makes at once. More are turned away.
+const RESOLVING_AT_ONCE: usize = 128;
+
+/// A caller whose session stands.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub token: SessionToken,
+    pub live: Arc<LiveSession>,
+}
+
+/// What a request's cookie is worth.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// No cookie, or none that we signed.
+    Anonymous,
+    /// We signed it once, but its session is over.
+    Over,
+    Live(Principal),
+}
+
+pub struct Sessions {
+    cookies: Arc<Cookies>,
+    link: RedisLink,
+    bus: Bus,
+    dead: Cache<TokenDigest, ()>,
+    seats: Semaphore,
+    metrics: Metrics,
+}
+
+impl Sessions {
+    #[must_use]
+    pub fn new(cookies: Arc<Cookies>, link: RedisLink, bus: Bus, metrics: Metrics) -> Self {
+        let dead = Cache::builder().max_capacity(DEAD_CAPACITY).time_to_live(DEAD_FOR).build();
+        Self { cookies, link, bus, dead, seats: Semaphore::new(RESOLVING_AT_ONCE), metrics }
+    }
+
+    /// Judges a request's cookie at this instant.
+    pub async fn find(&self, headers: &HeaderMap, now: Timestamp) -> Result<Standing, Fault> {
+        let Some(token) = self.cookies.session_token(headers) else {
+            return Ok(Standing::Anonymous);
+        };
+        let live = self.look_up(token.digest()).await?;
+        // Checked at every use: Redis forgets late, and clocks there may differ.
+        let live = live.filter(|live| !live.session.is_over(now) && !live.user.is_banned(now));
+        Ok(live.map_or(Standing::Over, |live| {
+            Standing::Live(Principal { token, live: Arc::new(live) })
+        }))
+    }
+
+    /// Extends a session that is due. `None` when it has been revoked meanwhile.
+    pub async fn extend(&self, principal: &Principal) -> Result<Option<Principal>, Fault> {
+        let digest = principal.token.digest();
+        let extended = self.bus.request(&RefreshSession { digest }).await.map_err(fault)?;
+        Ok(extended.map(|live| Principal { token: principal.token.clone(), live: Arc::new(live) }))
+    }
+
+    /// A revocation that was heard of.
+    pub fn bury(&self, digests: impl IntoIterator<Item = TokenDigest>) {
+        digests.into_iter().for_each(|digest| self.dead.insert(digest, ()));
+    }
+
+    async fn look_up(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Fault> {
+        if self.dead.contains_key(&digest) {
+            self.metrics.looked_up(Lookup::KnownDead);
+            return Ok(None);
+        }
+        match self.read_copy(digest).await {
+            Ok(Some(Verdict::Live(live))) => {
+                self.metrics.looked_up(Lookup::Redis);
+                return Ok(Some(*live));
+            }
+            Ok(Some(Verdict::Revoked)) => {
+                self.metrics.looked_up(Lookup::Redis);
+                self.bury([digest]);
+                return Ok(None);
+            }
+            Ok(Some(Verdict::Foreign) | None) => {}
+            Err(fault) => tracing::debug!(error = %Chain(&fault), "a copy was not read"),
+        }
+        self.resolve(digest).await
+    }
+
+    async fn read_copy(&self, digest: TokenDigest) -> Result<Option<Verdict>, Fault> {
+        let connected = self.link.get().doing("reading a session's copy")?;
+        let copy: Option<String> = redis::cmd("GET")
+            .arg(key(digest))
+            .query_async(&mut connected.connection.clone())
+            .await
+            .doing("reading a session's copy")?;
+        let Some(copy) = copy else { return Ok(None) };
+        let copy: SessionCopy = serde_json::from_str(&copy).doing("understanding a session's copy")?;
+        Ok(Some(copy.judge(&connected.here)))
+    }
+
+    async fn resolve(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Fault> {
+        let _seat = self.seats.try_acquire().doing("finding a seat to ask session-svc")?;
+        self.metrics.looked_up(Lookup::SessionService);
+        let live = self.bus.request(&ResolveSession { digest }).await.map_err(fault)?;
+        if live.is_none() {
+            self.bury([digest]);
+        }
+        Ok(live)
+    }
+}
+
+fn fault(error: CallError) -> Fault {
+    match error {
+        CallError::Broke(error) => outage(error),
+        CallError::Refused(_) => outage(BusError::Unavailable("session-svc")),
+    }
+}

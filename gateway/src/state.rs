@@ -1,0 +1,101 @@
+//! The gateway's parts.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use auth_types::{Clock, SystemClock};
+use contract::{
+    jwt::Jwks,
+    origin::TrustedOrigins,
+    session::SessionsRevoked,
+};
+use futures_util::StreamExt;
+use http::HeaderValue;
+use ipnet::IpNet;
+use secrecy::ExposeSecret;
+use service_kit::{Bus, Deployment, Kit, RedisLink};
+
+use crate::{
+    config::Config, dress::Dress, edge::ws_token::WsTokens, identity::Assertions, limits::Limits,
+    metrics::Metrics, routes_file::AppRoutes, session::Sessions, upstreams::Upstreams,
+};
+
+pub struct Gateway {
+    pub clock: Arc<dyn Clock>,
+    pub deployment: Deployment,
+    pub origins: Arc<TrustedOrigins>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub limits: Limits,
+    pub routes: AppRoutes,
+    pub upstreams: Arc<Upstreams>,
+    pub sessions: Arc<Sessions>,
+    pub assertions: Assertions,
+    pub ws_tokens: WsTokens,
+    /// `/.well-known/jwks.json`, written out.
+    pub jwks: String,
+    pub gateway_key: HeaderValue,
+    pub dress: Dress,
+    pub metrics: Metrics,
+}
+
+impl Gateway {
+    pub async fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Arc<Self>> {
+        let deployment = config.deployment;
+        let routes = config.routes_file.as_deref().map(AppRoutes::load).transpose()?.unwrap_or_default();
+        let (identity, session, mfa) =
+            (&config.identity_upstream, &config.session_upstream, &config.mfa_upstream);
+        let upstreams = Arc::new(Upstreams::new(identity, session, mfa, &routes.upstreams));
+        upstreams.start(kit).await;
+
+        let link = RedisLink::start(config.redis_url.expose_secret(), kit)?;
+        let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
+        let metrics = Metrics::register(kit.registry());
+        let cookies = Arc::clone(&deployment.cookies);
+        let sessions = Arc::new(Sessions::new(cookies, link.clone(), bus.clone(), metrics.clone()));
+        hear_revocations(&bus, &sessions, &metrics, kit).await?;
+
+        let key = deployment.secrets.gateway_key();
+        let mut gateway_key = HeaderValue::from_str(key.expose_secret())?;
+        gateway_key.set_sensitive(true);
+        Ok(Arc::new(Self {
+            clock: Arc::new(SystemClock),
+            origins: Arc::clone(&deployment.origins),
+            trusted_proxies: config.trusted_proxies,
+            limits: Limits::new(config.rate_limit, link),
+            routes,
+            upstreams,
+            sessions,
+            assertions: Assertions::new(deployment.api_origin.clone(), &deployment.secrets),
+            ws_tokens: WsTokens::new(deployment.api_origin.clone(), &deployment.secrets),
+            jwks: serde_json::to_string(&Jwks::of(&deployment.secrets))?,
+            gateway_key,
+            dress: Dress { secure: deployment.api_origin.starts_with("https://") },
+            metrics,
+            deployment,
+        }))
+    }
+}
+
+/// The second path by which a revocation arrives; the first is Redis.
+async fn hear_revocations(
+    bus: &Bus,
+    sessions: &Arc<Sessions>,
+    metrics: &Metrics,
+    kit: &Kit,
+) -> anyhow::Result<()> {
+    let subscribing = bus.client().subscribe(SessionsRevoked::SUBJECT);
+    let mut heard = subscribing.await.context("subscribing to revocations")?;
+    let (sessions, metrics, stop) = (Arc::clone(sessions), metrics.clone(), kit.shutdown().clone());
+    kit.spawn(async move {
+        while let Some(Some(message)) = stop.run_until_cancelled(heard.next()).await {
+            match serde_json::from_slice::<SessionsRevoked>(&message.payload) {
+                Ok(revoked) => {
+                    metrics.revocations_heard.inc_by(revoked.digests.len() as u64);
+                    sessions.bury(revoked.digests);
+                }
+                Err(error) => tracing::warn!(%error, "a revocation could not be read"),
+            }
+        }
+    });
+    Ok(())
+}
