@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use lettre::message::Mailbox;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use service_kit::Env;
 use url::Url;
 
@@ -52,7 +52,7 @@ fn nats_url(env: &Env) -> Option<SecretString> {
     let about = "nats://user:password@host:port [default: nats://127.0.0.1:4222]";
     let url = env.optional_secret("NATS_URL", about)?;
     let url = url.unwrap_or_else(|| "nats://127.0.0.1:4222".into());
-    if Url::parse(secrecy::ExposeSecret::expose_secret(&url)).is_err() {
+    if Url::parse(url.expose_secret()).is_err() {
         env.problem("NATS_URL", "is no URL", about);
         return None;
     }

@@ -9,8 +9,8 @@ use async_nats::{
     Client,
     jetstream::{
         self, Context,
-        kv::{self, Operation, Store, UpdateErrorKind},
-        stream::StorageType,
+        kv::{Operation, Store, UpdateErrorKind},
+        stream,
     },
 };
 use auth_types::Timestamp;
@@ -93,15 +93,27 @@ impl Ledger {
         if let Ok(bucket) = self.jetstream.get_key_value(BUCKET).await {
             return Ok(bucket);
         }
-        let creating = self.jetstream.create_key_value(kv::Config {
-            bucket: BUCKET.to_owned(),
-            description: "what became of each mail".to_owned(),
-            history: 1,
-            max_age: MEMORY,
-            storage: StorageType::File,
-            ..Default::default()
-        });
-        creating.await.doing("opening the bucket of sent mails")
+        let creating = self.jetstream.get_or_create_stream(bucket()).await;
+        creating.doing("opening the bucket of sent mails")?;
+        self.jetstream.get_key_value(BUCKET).await.doing("opening the bucket of sent mails")
+    }
+}
+
+/// The stream behind the bucket, as NATS ADR-8 has it. The client's own way to
+/// make a bucket asks the server for more than servers before 2.10 tell.
+fn bucket() -> stream::Config {
+    stream::Config {
+        name: format!("KV_{BUCKET}"),
+        subjects: vec![format!("$KV.{BUCKET}.>")],
+        description: Some("what became of each mail".to_owned()),
+        max_messages_per_subject: 1,
+        max_age: MEMORY,
+        storage: stream::StorageType::File,
+        discard: stream::DiscardPolicy::New,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        ..Default::default()
     }
 }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 use service_kit::metrics::seconds_histogram;
 
 /// What an attempt to send came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attempt {
     Sent,
     /// It will be tried again.
@@ -19,10 +19,21 @@ pub enum Attempt {
     Dead,
 }
 
+impl EncodeLabelValue for Attempt {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
+        let text = match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Dead => "dead",
+        };
+        EncodeLabelValue::encode(&text, encoder)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AttemptLabels {
     template: &'static str,
-    attempt: Attempt,
+    outcome: Attempt,
 }
 
 #[derive(Clone)]
@@ -63,8 +74,8 @@ impl Metrics {
         metrics
     }
 
-    pub fn attempted(&self, template: &'static str, attempt: Attempt, took: Duration) {
-        self.attempts.get_or_create(&AttemptLabels { template, attempt }).inc();
+    pub fn attempted(&self, template: &'static str, outcome: Attempt, took: Duration) {
+        self.attempts.get_or_create(&AttemptLabels { template, outcome }).inc();
         self.seconds.observe(took.as_secs_f64());
     }
 

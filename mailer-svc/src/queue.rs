@@ -18,13 +18,16 @@ use contract::mail::{DEAD_STREAM, DEAD_SUBJECT, STREAM, SUBJECT};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use service_kit::{Fault, While};
+use tokio::time::timeout;
 
 /// The durable consumer that all replicas share.
 pub const CONSUMER: &str = "mailer";
 /// A mail whose delivery says nothing for this long is delivered again.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How long one request for the next mail stays open.
-const PULL: Duration = Duration::from_secs(10);
+const PULL: Duration = Duration::from_secs(5);
+/// The server says when that time is over, unless it was restarted meanwhile.
+const SLACK: Duration = Duration::from_secs(1);
 /// Mails that wait for another attempt count as pending, so this is far above
 /// what is sent at once.
 const MAX_ACK_PENDING: i64 = 10_000;
@@ -87,7 +90,12 @@ impl Mails {
     pub async fn next(&self) -> Result<Option<Message>, Fault> {
         let batch = self.0.batch().max_messages(1).expires(PULL).messages().await;
         let mut batch = batch.doing("asking for the next mail")?;
-        batch.next().await.transpose().doing("waiting for the next mail")
+        if let Ok(Some(next)) = timeout(PULL + SLACK, batch.next()).await {
+            return next.map(Some).doing("waiting for the next mail");
+        }
+        // A server that has forgotten the consumer is as silent as one without mails.
+        self.0.get_info().await.doing("looking whether the queue is still there")?;
+        Ok(None)
     }
 }
 

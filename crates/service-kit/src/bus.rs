@@ -5,7 +5,7 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use async_nats::{Client, ConnectOptions, HeaderMap, Message, connection::State};
+use async_nats::{Client, ConnectOptions, HeaderMap, Message, ServerAddr, connection::State};
 use contract::{
     Answer, Call, Refusal,
     bus::{DEADLINE_HEADER, REQUEST_ID_HEADER},
@@ -72,16 +72,17 @@ pub struct Bus {
 impl Bus {
     /// Does not wait for the server: it may start later than we do.
     pub async fn connect(url: &str, kit: &mut Kit) -> Result<Self, Fault> {
-        let client = ConnectOptions::new()
+        let server: ServerAddr = url.parse().doing("reading NATS_URL")?;
+        let client = credentials(&server)
             .name(kit.service())
             .retry_on_initial_connect()
             .ping_interval(Duration::from_secs(5))
             .reconnect_delay_callback(|attempts| {
                 Duration::from_millis(50 * u64::try_from(attempts.min(20)).unwrap_or(20))
             })
-            .connect(url)
+            .connect(server)
             .await
-            .doing("reading NATS_URL")?;
+            .doing("connecting to NATS")?;
         let bus = Self { client, metrics: BusMetrics::register(kit.registry()) };
         let probe = bus.clone();
         kit.readiness().check("nats", move || {
@@ -233,6 +234,16 @@ impl Bus {
         if let Err(fault) = sent.await {
             tracing::warn!(subject, error = %Chain(&fault), "an answer was not sent");
         }
+    }
+}
+
+/// The client does not take the name and password of a URL by itself.
+fn credentials(server: &ServerAddr) -> ConnectOptions {
+    match (server.username(), server.password()) {
+        (Some(user), Some(password)) => {
+            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        }
+        _ => ConnectOptions::new(),
     }
 }
 

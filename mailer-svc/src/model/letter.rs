@@ -55,6 +55,17 @@ mod tests {
     }
 
     #[test]
+    fn the_mails_of_the_contract_are_fit() {
+        let golden: [&[u8]; 2] = [
+            include_bytes!("../../../crates/contract/golden/mail.v1.send.json"),
+            include_bytes!("../../../crates/contract/golden/mail.v1.send.password-recovered.json"),
+        ];
+        for mail in golden {
+            assert!(read(mail).is_ok());
+        }
+    }
+
+    #[test]
     fn a_receipt_goes_to_no_other_kind_of_subject() {
         assert!(read_with("identity.v1.mail-receipt", "password-recovered").is_ok());
         assert!(read_with("mfa.v1.mail-receipt", "password-recovered").is_ok());

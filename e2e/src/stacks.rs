@@ -1,0 +1,32 @@
+//! Which stack a test runs on.
+
+use std::sync::OnceLock;
+
+use stack::{Options, Stack, Urls};
+use tempfile::TempDir;
+
+/// The stack that all tests share: the one `./dev test` has started, or else one
+/// for this process.
+pub async fn shared() -> Urls {
+    static OWN: OnceLock<(Stack, TempDir)> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
+    let given = std::env::var("STELLAR_STACK_DIR");
+    if let Ok(dir) = given {
+        let attached = Stack::attach(&dir).unwrap_or_else(|error| panic!("{dir}: {error:#}"));
+        return attached.urls().clone();
+    }
+    // Two tests may start one each; the second is dropped at once.
+    if OWN.get().is_none() {
+        OWN.set(own_stack(&[]).await).ok();
+    }
+    OWN.get().expect("just set").0.urls().clone()
+}
+
+/// A stack of the test's own, with the given environment. It ends with the test.
+pub async fn own_stack(env: &[(&str, &str)]) -> (Stack, TempDir) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let options = Options { quiet: true, env, ..Options::new(dir.path()) };
+    let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("the stack: {error:#}"));
+    (stack, dir)
+}

@@ -1,0 +1,3 @@
+//! What breaks, and what must not break with it. Each test has its own stack.
+
+mod first_setup;
