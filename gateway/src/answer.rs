@@ -80,7 +80,8 @@ impl Answer {
             Dialect::BetterAuth => json!({ "message": sentence }),
             Dialect::Panel => json!({ "error": sentence }),
         };
-        let secs = HeaderValue::from(retry_after.as_millis().div_ceil(1000).max(1) as u64);
+        let whole = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let secs = HeaderValue::from(whole.max(1));
         Self::json(StatusCode::TOO_MANY_REQUESTS, body.to_string())
             .with(HeaderName::from_static("x-retry-after"), secs.clone())
             .with(header::RETRY_AFTER, secs)

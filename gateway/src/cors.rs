@@ -32,6 +32,7 @@ pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Headers of every answer. `Vary` goes on those to strangers too, or a cache would
 /// hand them to friends.
+#[must_use]
 pub fn on_answer(readable_by: Option<&HeaderValue>) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = vec![(header::VARY, ORIGIN)];
     if let Some(origin) = readable_by {
@@ -43,6 +44,7 @@ pub fn on_answer(readable_by: Option<&HeaderValue>) -> Vec<(HeaderName, HeaderVa
 }
 
 /// Further headers of the answer to a preflight.
+#[must_use]
 pub fn on_preflight(readable_by: Option<&HeaderValue>) -> Vec<(HeaderName, HeaderValue)> {
     match readable_by {
         None => Vec::new(),

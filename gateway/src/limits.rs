@@ -156,12 +156,8 @@ impl Limits {
 
 /// Of a fixed width, whatever the caller put into the path.
 fn key(client: &str, path: &str) -> String {
-    let digest = Sha256::digest(format!("{client}|{path}"));
-    let bytes = digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    });
-    format!("rl:1:{bytes}")
+    let digest: [u8; 32] = Sha256::digest(format!("{client}|{path}")).into();
+    format!("rl:1:{}", auth_types::TokenDigest::from(digest))
 }
 
 #[cfg(test)]

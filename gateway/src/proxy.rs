@@ -306,6 +306,7 @@ fn declared_length(request: &RequestHeader) -> usize {
     length.and_then(Result::ok).and_then(|length| length.parse().ok()).unwrap_or(0)
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "pingora's errors are boxed")]
 fn internal(fault: &Fault) -> Box<Error> {
     tracing::error!(error = %Chain(fault), "a request could not be passed on");
     Error::explain(ErrorType::InternalError, "the request could not be passed on")

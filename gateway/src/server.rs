@@ -3,8 +3,9 @@
 //! pingora serves requests on threads of its own; the connections to Redis and
 //! NATS, and the admin port, live on a runtime beside it.
 
-use std::{process::ExitCode, time::Duration};
+use std::{net::TcpListener, process::ExitCode, time::Duration};
 
+use anyhow::Context;
 use async_trait::async_trait;
 use pingora::{
     proxy::http_proxy_service,
@@ -33,9 +34,7 @@ pub fn run(config: Config) -> ExitCode {
 fn serve(config: Config) -> anyhow::Result<()> {
     let (listen, admin, threads) = (config.listen, config.admin, config.threads);
     // pingora ends the process when it cannot listen; this way the reason is clear.
-    drop(std::net::TcpListener::bind(listen).map_err(|error| {
-        anyhow::anyhow!("cannot listen on {listen}: {error}")
-    })?);
+    drop(TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?);
     let runtime = Runtime::new()?;
     let (gateway, stop) = runtime.block_on(async {
         let mut kit = Kit::new("gateway");
@@ -70,14 +69,15 @@ struct Signals(CancellationToken);
 #[async_trait]
 impl ShutdownSignalWatch for Signals {
     async fn recv(&self) -> ShutdownSignal {
-        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-            (Ok(mut term), Ok(mut int)) => {
-                tokio::select! {
-                    _ = term.recv() => {}
-                    _ = int.recv() => {}
-                }
+        if let (Ok(mut term), Ok(mut int)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
             }
-            _ => tracing::error!("signals cannot be watched"),
+        } else {
+            tracing::error!("signals cannot be watched");
         }
         tracing::info!("stopping");
         self.0.cancel();

@@ -71,6 +71,7 @@ impl PasswordConfig {
     }
 }
 
+#[expect(clippy::option_option, reason = "the outer one says whether the value was in order")]
 fn key(env: &Env, name: &'static str, about: &'static str) -> Option<Option<SecretString>> {
     let key = env.optional_secret(name, about)?;
     if key.as_ref().is_some_and(|key| key.expose_secret().len() < MIN_KEY_BYTES) {

@@ -130,14 +130,12 @@ impl Passwords {
             self.metrics.turned_away.inc();
             return Err(HashError::Busy);
         }
-        match result.await {
-            Ok(outcome) => outcome.map_err(HashError::Broke),
+        let Ok(outcome) = result.await else {
             // The job was dropped: its patience had ended before its turn came.
-            Err(_) => {
-                self.metrics.turned_away.inc();
-                Err(HashError::Busy)
-            }
-        }
+            self.metrics.turned_away.inc();
+            return Err(HashError::Busy);
+        };
+        outcome.map_err(HashError::Broke)
     }
 }
 
@@ -226,15 +224,10 @@ mod tests {
     #[tokio::test]
     async fn who_finds_the_queue_full_is_turned_away() {
         let pool = pool(1, 1);
-        let ask = || async { pool.matches("password".into(), None).await };
-        let answers = [ask(), ask(), ask(), ask(), ask()];
-        let answers = futures(answers).await;
+        let ask = || pool.matches("password".into(), None);
+        let (first, second, third) = tokio::join!(ask(), ask(), ask());
+        let answers = [first, second, third];
         assert!(answers.iter().any(|answer| matches!(answer, Err(HashError::Busy))));
         assert!(answers.iter().any(|answer| matches!(answer, Ok(false))));
-    }
-
-    async fn futures<T, F: Future<Output = T>>(all: [F; 5]) -> [T; 5] {
-        let [a, b, c, d, e] = all;
-        tokio::join!(a, b, c, d, e).into()
     }
 }

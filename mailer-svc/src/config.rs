@@ -1,6 +1,6 @@
 //! Configuration (see `--help`).
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
@@ -28,15 +28,27 @@ impl Config {
              ?tls=opportunistic or ?tls=none for less), or file:///folder for one .eml file a mail",
             Destination::parse,
         );
-        let from = env.required("MAIL_FROM", "the sender, as in `Panel <no-reply@example.com>`");
+        let from: Option<Sender> =
+            env.required("MAIL_FROM", "the sender, as in `Panel <no-reply@example.com>`");
         let templates_dir = templates_dir(env);
         Some(Self {
             admin: admin?,
             nats_url: nats_url?,
             destination: destination?,
-            from: from?,
+            from: from?.0,
             templates_dir: templates_dir?,
         })
+    }
+}
+
+struct Sender(Mailbox);
+
+impl FromStr for Sender {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let sender = text.parse().map(Self);
+        sender.map_err(|_| "expected an address, as in `Panel <no-reply@example.com>`")
     }
 }
 

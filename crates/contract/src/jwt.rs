@@ -1,6 +1,6 @@
 //! Signed statements: who is calling (for upstreams), and WebSocket tokens.
 //!
-//! EdDSA over Ed25519 (RFC 8037), each purpose with a key of its own, public
+//! `EdDSA` over Ed25519 (RFC 8037), each purpose with a key of its own, public
 //! halves at `/.well-known/jwks.json` (RFC 7517).
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub const LIFETIME: Duration = Duration::from_mins(1);
 /// Audience of a WebSocket token.
 pub const WS_AUDIENCE: &str = "ws";
 
-/// Claims of `X-Identity-Token`. Names as in RFC 7519; `sid` as in OpenID Connect.
+/// Claims of `X-Identity-Token`. Names as in RFC 7519; `sid` as in `OpenID` Connect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityClaims {
     pub iss: String,

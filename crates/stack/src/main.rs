@@ -1,6 +1,6 @@
 //! `stack`: the system on this machine, from the command line.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
+#![expect(clippy::print_stderr, reason = "a command talks to its terminal")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

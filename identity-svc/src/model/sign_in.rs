@@ -92,6 +92,7 @@ impl Authenticated {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as a lookup would give it")]
     fn user(change: impl FnOnce(&mut contract::user::User)) -> Option<UserSnapshot> {
         let golden = include_str!("../../../crates/contract/golden/session.v1.user-changed.json");
         let changed: contract::session::UserChanged = serde_json::from_str(golden).expect("golden");

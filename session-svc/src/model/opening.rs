@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn a_session_is_due_after_a_day_and_over_after_seven() {
         let session = opened(Lifetime::Standard);
-        let instant_before = UPDATE_AGE - Duration::from_millis(1);
-        assert!(!session.is_due(now() + instant_before) && session.is_due(now() + UPDATE_AGE));
+        let due = now() + UPDATE_AGE;
+        assert!(!session.is_due(due - Duration::from_millis(1)) && session.is_due(due));
         assert!(!session.is_over(now() + UPDATE_AGE) && session.is_over(now() + LIFETIME));
     }
 }

@@ -39,6 +39,7 @@ impl Current {
         Ok(Self { token, live, cookies: lines })
     }
 
+    #[must_use]
     pub fn digest(&self) -> TokenDigest {
         self.token.digest()
     }

@@ -44,7 +44,7 @@ pub(crate) async fn run(up: &Up) -> Result<ExitCode> {
     if !ready? {
         return Ok(ExitCode::FAILURE);
     }
-    print!("{}", summary::of(Stack::attach(dir)?.urls(), "`./dev down` stops it."));
+    summary::print(&summary::of(Stack::attach(dir)?.urls(), "`./dev down` stops it."));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,14 +1,18 @@
 //! `stack status`.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use stack::{Process, Stack, Urls};
 
+use crate::cli::summary;
+
 pub(crate) async fn run(dir: &Path) -> Result<ExitCode> {
     let stack = Stack::attach(dir)?;
     let mut all_ready = true;
+    let mut report = String::new();
     for process in Process::ALL {
         let ready = stack.is_ready(process).await;
         all_ready &= ready;
@@ -17,12 +21,12 @@ pub(crate) async fn run(dir: &Path) -> Result<ExitCode> {
             None => ("-".to_owned(), "down"),
         };
         let ready = if ready { "ready" } else { "not ready" };
-        println!("{process:12}  {pid:>8}  {up:4}  {ready}");
+        writeln!(report, "{process:12}  {pid:>8}  {up:4}  {ready}")?;
     }
     let Urls { gateway_url, frontend_url, outbox, .. } = stack.urls();
-    println!(
-        "\ngateway   {gateway_url}\nfrontend  {frontend_url} (not part of the stack)\nmails     {}",
-        outbox.display()
-    );
+    writeln!(report, "\ngateway   {gateway_url}")?;
+    writeln!(report, "frontend  {frontend_url} (not part of the stack)")?;
+    writeln!(report, "mails     {}", outbox.display())?;
+    summary::print(&report);
     Ok(if all_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,6 +1,13 @@
 //! What to tell whoever started a stack.
 
+use std::io::{self, Write};
+
 use stack::Urls;
+
+/// `print!` would panic when whoever reads has gone, as `| head` does.
+pub(crate) fn print(text: &str) {
+    io::stdout().write_all(text.as_bytes()).ok();
+}
 
 pub(crate) fn of(urls: &Urls, how_to_stop: &str) -> String {
     let Urls { gateway_url, frontend_url, outbox, .. } = urls;

@@ -38,7 +38,7 @@ pub(crate) async fn run(up: &Up) -> Result<ExitCode> {
         () = &mut asked_to_stop => Ok(false),
     };
     if let Ok(true) = started {
-        print!("{}", summary::of(stack.urls(), "Ctrl-C stops it."));
+        summary::print(&summary::of(stack.urls(), "Ctrl-C stops it."));
         asked_to_stop.await;
     }
     stack.shutdown().await;
