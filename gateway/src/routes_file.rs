@@ -14,6 +14,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, ensure};
+use contract::jwt::WS_AUDIENCE;
 use serde::Deserialize;
 
 use crate::path;
@@ -99,6 +100,8 @@ impl AppRoutes {
         let upstreams: BTreeMap<_, _> =
             file.upstreams.into_iter().map(|(name, entry)| (name, entry.address)).collect();
         for (name, address) in &upstreams {
+            // An assertion's audience is the upstream's name.
+            ensure!(name != WS_AUDIENCE, "no upstream may be called {name}, the audience of ws-tokens");
             let has_port = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             ensure!(has_port, "upstream {name}: address is {address:?}, expected host:port");
         }

@@ -23,6 +23,10 @@ use crate::{
 /// How long a stopping service may take to finish what it has begun.
 const DRAIN: Duration = Duration::from_secs(8);
 
+/// What libraries say at `info` is for their own developers.
+const DEFAULT_FILTER: &str =
+    "info,async_nats=warn,pingora_core=warn,pingora_proxy=warn,sqlx=warn";
+
 /// What a service hangs its parts on.
 pub struct Kit {
     service: &'static str,
@@ -129,7 +133,8 @@ pub fn configure<C>(
     read: impl Fn(&Env) -> Option<C>,
 ) -> Result<C, ExitCode> {
     let read = |env: &Env| {
-        let filter: Option<String> = env.or("RUST_LOG", "info", "which log lines to write, as target=level");
+        let filter: Option<String> =
+            env.or("RUST_LOG", DEFAULT_FILTER, "which log lines to write, as target=level");
         let format = env.or("LOG_FORMAT", "auto", "text, json, or auto: text in a terminal");
         Some((read(env)?, format?, filter?))
     };

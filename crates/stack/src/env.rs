@@ -53,6 +53,7 @@ pub(crate) fn wanted(ports: Ports, urls: &Urls, dirs: &Dirs, secrets: &Secrets) 
         |process| ports.listen(process).map(|address| address.to_string()).unwrap_or_default();
     vec![
         ("NODE_ENV", "development".to_owned()),
+        ("LOG_FORMAT", "text".to_owned()),
         ("API_URL", urls.gateway_url.clone()),
         ("FRONTEND_URL", urls.frontend_url.clone()),
         ("BETTER_AUTH_SECRET", secrets.better_auth_secret.clone()),

@@ -1,0 +1,43 @@
+//! Promised mails arrive, whatever was away when they were promised.
+
+use e2e::{Browser, PASSWORD, fresh_email, mail_to, own_stack};
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+use stack::{Process, Stack};
+
+async fn sign_up(stack: &Stack) -> String {
+    let email = fresh_email();
+    let body = json!({ "name": "Ann", "email": email, "password": PASSWORD });
+    Browser::new(stack.urls()).post("/api/auth/sign-up/email", &body).await.expect(200);
+    email
+}
+
+const PRODUCTION: &[(&str, &str)] = &[("NODE_ENV", "production"), ("RATE_LIMIT", "off")];
+
+#[tokio::test]
+async fn a_mail_promised_without_nats_and_mailer_arrives_when_they_are_back() {
+    let (stack, _dir) = own_stack(PRODUCTION).await;
+    stack.kill(Process::Mailer).await;
+    stack.kill(Process::Nats).await;
+    let email = sign_up(&stack).await;
+    stack.launch(Process::Nats).await;
+    stack.launch(Process::Mailer).await;
+    mail_to(&stack.urls().outbox, &email).await;
+}
+
+#[tokio::test]
+async fn a_mail_promised_before_a_crash_of_identity_svc_arrives_and_the_promise_is_closed() {
+    let (stack, _dir) = own_stack(PRODUCTION).await;
+    stack.kill(Process::Mailer).await;
+    let email = sign_up(&stack).await;
+    stack.kill(Process::Identity).await;
+    stack.launch(Process::Identity).await;
+    stack.launch(Process::Mailer).await;
+    mail_to(&stack.urls().outbox, &email).await;
+    let closed = e2e::eventually(|| async {
+        let mut db = PgConnection::connect(&stack.urls().database_url).await.ok()?;
+        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM identity.outbox").fetch_one(&mut db).await.ok()?;
+        (open == 0).then_some(())
+    });
+    closed.await.expect("the receipt closes the promise");
+}
