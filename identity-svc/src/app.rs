@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use auth_types::{Clock, SystemClock};
+use auth_types::{Clock, SystemClock, Timestamp};
 use axum::{
     Router,
     extract::FromRef,
     routing::{get, post},
 };
 use contract::origin::TrustedOrigins;
+use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{Bus, Deployment, Kit, database, http_server, outbox::Bell};
+use service_kit::{Bus, Current, Deployment, Error, Kit, WithCookies, database, http_server, outbox::Bell};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
@@ -41,6 +42,13 @@ impl FromRef<App> for Arc<dyn Clock> {
 impl FromRef<App> for Arc<TrustedOrigins> {
     fn from_ref(app: &App) -> Self {
         app.deployment.origins.clone()
+    }
+}
+
+impl App {
+    /// The caller's own session, as session-svc knows it now.
+    pub async fn current(&self, headers: &HeaderMap, now: Timestamp) -> Result<Current, WithCookies<Error>> {
+        Current::find(&self.bus, &self.deployment.cookies, headers, now).await
     }
 }
 

@@ -3,18 +3,27 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use auth_types::{Clock, SystemClock};
+use auth_types::{Clock, SystemClock, Timestamp, TokenDigest};
 use axum::{
     Router,
     extract::FromRef,
     routing::{get, post},
 };
-use contract::origin::TrustedOrigins;
+use contract::{origin::TrustedOrigins, session::LiveSession};
+use http::HeaderMap;
 use secrecy::ExposeSecret;
-use service_kit::{Bus, Deployment, Kit, RedisLink, database, http_server};
+use service_kit::{
+    Bus, Current, Deployment, Error, Kit, RedisLink, WithCookies, current::Truth, database, http_server,
+};
 use sqlx::PgPool;
 
-use crate::{bus, config::Config, metrics::Metrics, revocation, routes, store::copies::Copies};
+use crate::{
+    bus,
+    config::Config,
+    metrics::Metrics,
+    revocation, routes,
+    store::{copies::Copies, sessions},
+};
 
 #[derive(Clone)]
 pub struct App {
@@ -35,6 +44,24 @@ impl FromRef<App> for Arc<dyn Clock> {
 impl FromRef<App> for Arc<TrustedOrigins> {
     fn from_ref(app: &App) -> Self {
         app.deployment.origins.clone()
+    }
+}
+
+/// We need not ask anybody.
+impl Truth for App {
+    async fn resolve(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Error> {
+        Ok(sessions::find_live(&self.db, digest, self.clock.now()).await?)
+    }
+
+    async fn extend(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Error> {
+        Ok(bus::extend(self, digest).await?)
+    }
+}
+
+impl App {
+    /// The caller's own session.
+    pub async fn current(&self, headers: &HeaderMap, now: Timestamp) -> Result<Current, WithCookies<Error>> {
+        Current::find(self, &self.deployment.cookies, headers, now).await
     }
 }
 

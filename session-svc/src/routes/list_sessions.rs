@@ -1,11 +1,11 @@
 //! `GET /api/auth/list-sessions` (contract 3.5)
 
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{Refusal, session::Session};
+use contract::session::Session;
 use http::HeaderMap;
 use service_kit::{Answered, Now, WithCookies};
 
-use crate::{app::App, routes::current::Current, store::sessions};
+use crate::{app::App, store::sessions};
 
 /// Under `token` stands the caller's own token for their own session, and the
 /// session's id for the others: enough to revoke one, not to be signed in by it.
@@ -14,10 +14,8 @@ pub async fn list_sessions(
     Now(now): Now,
     headers: HeaderMap,
 ) -> Answered<impl IntoResponse> {
-    let current = Current::find(&app, &headers).await?;
-    if !current.live.session.is_fresh(now) {
-        return Err(WithCookies(current.cookies, Refusal::SessionNotFresh.into()));
-    }
+    let current = app.current(&headers, now).await?;
+    current.require_fresh(now)?;
     let sessions = sessions::list(&app.db, &current.live.user.id, now).await?;
     let view = |session: &Session| {
         let own = session.id == current.live.session.id;

@@ -1,6 +1,5 @@
 //! What clients ask over HTTP, through the gateway.
 
-pub mod current;
 pub mod list_sessions;
 pub mod revoke;
 pub mod sign_out;

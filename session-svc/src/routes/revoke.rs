@@ -4,12 +4,12 @@
 use auth_types::SessionToken;
 use axum::{Json, extract::State, response::IntoResponse};
 use http::HeaderMap;
-use service_kit::{Answered, WithCookies, body::JsonBody};
+use service_kit::{Answered, Now, WithCookies, body::JsonBody};
 
 use crate::{
     app::App,
     revocation,
-    routes::{Status, current::Current},
+    routes::Status,
     store::pending_revocations::Ending,
 };
 
@@ -17,6 +17,7 @@ use crate::{
 /// id. What is unknown or somebody else's changes nothing and looks the same.
 pub async fn revoke_session(
     State(app): State<App>,
+    Now(now): Now,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Answered<impl IntoResponse> {
@@ -24,7 +25,7 @@ pub async fn revoke_session(
     let named = fields.string("token");
     fields.finish()?;
     let named = named.unwrap_or_default();
-    let current = Current::find(&app, &headers).await?;
+    let current = app.current(&headers, now).await?;
 
     let token = SessionToken::parse(&named).map(|token| token.digest());
     let user = &current.live.user.id;
@@ -39,10 +40,11 @@ pub async fn revoke_session(
 /// All of the caller's, this one too.
 pub async fn revoke_sessions(
     State(app): State<App>,
+    Now(now): Now,
     headers: HeaderMap,
     _body: JsonBody,
 ) -> Answered<impl IntoResponse> {
-    let current = Current::find(&app, &headers).await?;
+    let current = app.current(&headers, now).await?;
     revocation::revoke(&app, Ending::All(&current.live.user.id)).await?;
     Ok(WithCookies(app.deployment.cookies.clear_session().into(), Json(Status::OK)))
 }
@@ -50,10 +52,11 @@ pub async fn revoke_sessions(
 /// All of the caller's but this one.
 pub async fn revoke_other_sessions(
     State(app): State<App>,
+    Now(now): Now,
     headers: HeaderMap,
     _body: JsonBody,
 ) -> Answered<impl IntoResponse> {
-    let current = Current::find(&app, &headers).await?;
+    let current = app.current(&headers, now).await?;
     let session = &current.live.session;
     revocation::revoke(&app, Ending::AllBut(&session.user_id, &session.id)).await?;
     Ok(WithCookies(current.cookies, Json(Status::OK)))
