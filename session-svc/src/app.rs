@@ -13,7 +13,7 @@ use contract::{origin::TrustedOrigins, session::LiveSession};
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Bus, Current, Deployment, Error, Kit, RedisLink, WithCookies, current::Truth, database, http_server,
+    Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies, current::Truth, database, http_server,
 };
 use sqlx::PgPool;
 
@@ -59,6 +59,19 @@ impl Truth for App {
 }
 
 impl App {
+    /// Connects to the stores. They need not be there yet.
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>, kit: &mut Kit) -> Result<Self, Fault> {
+        let (url, connections) = (config.database_url.expose_secret(), config.database_connections);
+        Ok(Self {
+            db: database::open(url, "session", sqlx::migrate!(), connections, kit)?,
+            copies: Copies::new(RedisLink::start(config.redis_url.expose_secret(), kit)?),
+            bus: Bus::connect(config.nats_url.expose_secret(), kit).await?,
+            clock,
+            metrics: Metrics::register(kit.registry()),
+            deployment: config.deployment.clone(),
+        })
+    }
+
     /// The caller's own session.
     pub async fn current(&self, headers: &HeaderMap, now: Timestamp) -> Result<Current, WithCookies<Error>> {
         Current::find(self, &self.deployment.cookies, headers, now).await
@@ -87,22 +100,7 @@ fn serve_bus(app: &App, kit: &Kit) {
 
 /// Starts everything, and returns when the service has been told to stop.
 pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
-    let migrations = sqlx::migrate!();
-    let db = database::open(
-        config.database_url.expose_secret(),
-        "session",
-        migrations,
-        config.database_connections,
-        &mut kit,
-    )?;
-    let app = App {
-        db,
-        copies: Copies::new(RedisLink::start(config.redis_url.expose_secret(), &mut kit)?),
-        bus: Bus::connect(config.nats_url.expose_secret(), &mut kit).await?,
-        clock: Arc::new(SystemClock),
-        metrics: Metrics::register(kit.registry()),
-        deployment: config.deployment,
-    };
+    let app = App::open(&config, Arc::new(SystemClock), &mut kit).await?;
     serve_bus(&app, &kit);
     revocation::start_settling(&app, &kit);
     let gateway_key = app.deployment.secrets.gateway_key();

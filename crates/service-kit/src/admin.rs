@@ -40,7 +40,7 @@ impl Readiness {
     }
 
     /// What is missing, a line each.
-    async fn missing(&self) -> Vec<String> {
+    pub async fn missing(&self) -> Vec<String> {
         let checks = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut missing = Vec::new();
         for (name, check) in checks {

@@ -1,0 +1,5 @@
+//! The life of a session against real stores, with a clock that the test moves.
+
+mod life;
+mod races;
+mod world;

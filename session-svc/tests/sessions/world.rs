@@ -1,0 +1,75 @@
+//! A session-svc without its ports.
+
+use std::{sync::Arc, time::Duration};
+
+use auth_types::{Email, Roles, TokenDigest, UserId};
+use contract::{
+    session::{ClientInfo, CreateSession, Lifetime, Proof, SessionOpened},
+    session_copy::key,
+    user::{User, UserSnapshot},
+};
+use service_kit::{Error, Kit};
+use session_svc::{app::App, bus, config::Config};
+use testkit::{ManualClock, Stores};
+use tokio::time::{interval, timeout};
+
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) clock: Arc<ManualClock>,
+    stores: Stores,
+    _kit: Kit,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let (stores, clock) = (Stores::start().await, Arc::new(ManualClock::at_present()));
+        let env = stores.env();
+        let config = Config::read(&env);
+        let config = env.finish(config).expect("a configuration");
+        let mut kit = Kit::new("session-svc");
+        let app = App::open(&config, clock.clone(), &mut kit).await.expect("the stores' addresses");
+        let ready = async {
+            let mut tick = interval(Duration::from_millis(20));
+            while !kit.readiness().missing().await.is_empty() {
+                tick.tick().await;
+            }
+        };
+        timeout(Duration::from_secs(30), ready).await.expect("the stores are there");
+        Self { app, clock, stores, _kit: kit }
+    }
+
+    pub(crate) fn user(&self) -> UserSnapshot {
+        use auth_types::Clock;
+        let id = UserId::mint(&mut rand::rng());
+        let now = self.clock.now();
+        let user = User {
+            name: "Ann".into(),
+            email: Email::parse(&format!("{id}@example.com")).expect("an address"),
+            email_verified: true,
+            image: None,
+            created_at: now,
+            updated_at: now,
+            role: Roles::user(),
+            banned: false,
+            ban_reason: None,
+            ban_expires: None,
+            two_factor_enabled: false,
+            id,
+        };
+        UserSnapshot { version: 1, user }
+    }
+
+    /// What stands in Redis.
+    pub(crate) async fn copy(&self, digest: TokenDigest) -> String {
+        let url = self.stores.stack.urls().redis_url.as_str();
+        let client = redis::Client::open(url).expect("a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis listens");
+        redis::cmd("GET").arg(key(digest)).query_async(&mut connection).await.expect("a copy")
+    }
+
+    pub(crate) async fn open(&self, user: &UserSnapshot, lifetime: Lifetime) -> Result<SessionOpened, Error> {
+        let client = ClientInfo { ip_address: String::new(), user_agent: String::new() };
+        let call = CreateSession { user: user.clone(), proof: Proof::Password, lifetime, client };
+        bus::create(self.app.clone(), call).await
+    }
+}
