@@ -28,6 +28,8 @@ use crate::{
 
 /// How long a caller waits unless it says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(3);
+/// How long a broadcast may take to leave.
+const BROADCAST: Duration = Duration::from_millis(500);
 /// Requests of one subject that a process works on at once. More wait in NATS.
 const CONCURRENCY: usize = 256;
 
@@ -155,9 +157,16 @@ impl Bus {
     /// Tells whoever listens. Nothing is promised: a message like this only makes
     /// faster what is also true without it.
     pub async fn broadcast(&self, subject: &'static str, message: &impl Serialize) -> Result<(), Fault> {
+        if !self.is_connected() {
+            return outage(BusError::Disconnected).into_err();
+        }
         let payload = serde_json::to_vec(message).doing("writing a broadcast")?;
-        self.client.publish(subject, payload.into()).await.doing("broadcasting")?;
-        self.client.flush().await.doing("broadcasting")
+        let sending = async {
+            self.client.publish(subject, payload.into()).await.doing("broadcasting")?;
+            // Without this it lies in a buffer; with it, a lost connection would keep us.
+            self.client.flush().await.doing("broadcasting")
+        };
+        timeout(BROADCAST, sending).await.doing("broadcasting")?
     }
 
     /// Answers requests of one kind, sharing them with the service's other

@@ -55,6 +55,16 @@ async fn live_sessions_go_on_without_postgres_nats_and_every_service() {
 }
 
 #[tokio::test]
+async fn without_nats_a_session_can_still_be_ended() {
+    let (stack, _dir) = own_stack(&[]).await;
+    let mut user = Browser::new(stack.urls()).sign_up().await;
+    stack.kill(Process::Nats).await;
+    let mut thief = user.browser.clone();
+    user.browser.post("/api/auth/sign-out", &json!({})).await.expect(200);
+    assert!(!thief.is_signed_in().await, "the session is alive after it was ended");
+}
+
+#[tokio::test]
 async fn without_postgres_signing_in_is_an_outage_and_not_a_refusal() {
     let (stack, _dir) = own_stack(&[]).await;
     let user = Browser::new(stack.urls()).sign_up().await;
