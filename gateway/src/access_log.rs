@@ -3,14 +3,14 @@
 
 use pingora::proxy::Session;
 
-use crate::{ctx::Ctx, state::Gateway};
+use crate::{ctx::Ctx, session::Principal, state::Gateway};
 
 pub fn write(gateway: &Gateway, session: &Session, ctx: &Ctx) {
     let status = session.response_written().map_or(0, |response| response.status.as_u16());
     let took = ctx.began.elapsed();
     let route = ctx.destination.label();
     gateway.metrics.answered(route, status, took);
-    let live = ctx.principal.as_ref().map(|principal| &principal.live);
+    let live = ctx.principal.as_ref().map(Principal::live);
     tracing::info!(
         request.id = ctx.request_id,
         method = session.req_header().method.as_str(),

@@ -18,6 +18,8 @@ pub struct Config {
     /// The application's routes; without it only our own are served.
     pub routes_file: Option<PathBuf>,
     pub trusted_proxies: Vec<IpNet>,
+    /// Sessions kept in memory at most.
+    pub session_cache: usize,
     /// Whether the rules of contract 9.6 are in force.
     pub rate_limit: bool,
     pub deployment: Deployment,
@@ -40,6 +42,7 @@ impl Config {
             "",
             "addresses and networks of proxies whose X-Forwarded-For is believed",
         );
+        let cache = env.or("SESSION_CACHE_ENTRIES", "100000", "sessions kept in memory at most");
         let deployment = Deployment::read(env);
         let rate_limit = env.optional::<Switch>("RATE_LIMIT", "on or off; on in production by default");
         let deployment = deployment?;
@@ -54,6 +57,7 @@ impl Config {
             mfa_upstream: mfa?,
             routes_file: routes_file?,
             trusted_proxies: trusted_proxies?.into_iter().map(|network| network.0).collect(),
+            session_cache: cache?,
             rate_limit: rate_limit?.map_or(deployment.production, |switch| switch.0),
             deployment,
         })

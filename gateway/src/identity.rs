@@ -98,7 +98,7 @@ impl Assertions {
         audience: &str,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let (user, session) = (&principal.live.user, &principal.live.session);
+        let (user, session) = (&principal.live().user, &principal.live().session);
         let headers = [
             (USER_ID, user.id.as_str()),
             (USER_EMAIL, user.email.as_str()),
@@ -115,14 +115,14 @@ impl Assertions {
 
     fn token(&self, principal: &Principal, audience: &str, now: Timestamp) -> Result<Arc<str>, Fault> {
         let key = AssertionKey {
-            session: principal.live.session.id.clone(),
-            user_version: principal.live.version.user,
+            session: principal.live().session.id.clone(),
+            user_version: principal.live().version.user,
             audience: audience.into(),
         };
         if let Some(token) = self.made.get(&key) {
             return Ok(token);
         }
-        let (user, (iat, exp)) = (&principal.live.user, validity(now));
+        let (user, (iat, exp)) = (&principal.live().user, validity(now));
         let claims = IdentityClaims {
             iss: self.issuer.clone(),
             aud: audience.to_owned(),

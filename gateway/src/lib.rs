@@ -7,7 +7,7 @@
 //! 3. [`limits`]: how often they may ask
 //! 4. [`cors`]: which pages may read the answer
 //! 5. [`route_table`]: where it goes, and who may go there
-//! 6. [`session`]: cookie to principal
+//! 6. [`session`]: cookie to principal, from [`session_cache`] where it can
 //! 7. [`edge`]: what is answered right here, or else
 //! 8. [`identity`]: what the upstream is told of the caller, after everything the
 //!    caller said about that has been removed
@@ -33,5 +33,6 @@ pub mod route_table;
 pub mod routes_file;
 pub mod server;
 pub mod session;
+pub mod session_cache;
 pub mod state;
 pub mod upstreams;

@@ -12,6 +12,7 @@ use service_kit::metrics::HttpMetrics;
 /// Where the answer to "whose cookie is this?" came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Lookup {
+    Memory,
     Redis,
     SessionService,
     KnownDead,

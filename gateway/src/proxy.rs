@@ -205,7 +205,7 @@ impl Proxy {
             (Policy::Public, _) | (Policy::Session, Some(_)) => None,
             (Policy::Session | Policy::Roles(_), None) => Some(PanelRefusal::Unauthorized),
             (Policy::Roles(roles), Some(principal)) => {
-                let holds = principal.live.user.role.includes_any(roles);
+                let holds = principal.live().user.role.includes_any(roles);
                 (!holds).then_some(PanelRefusal::Forbidden)
             }
         })

@@ -49,8 +49,17 @@ pub fn dialect(path: &str) -> Dialect {
     if path == "/api/auth" || path.starts_with("/api/auth/") { Dialect::BetterAuth } else { Dialect::Panel }
 }
 
-const SESSION_PATHS: [&str; 5] =
-    ["sign-out", "list-sessions", "revoke-session", "revoke-sessions", "revoke-other-sessions"];
+const SESSION_PATHS: [&str; 9] = [
+    "sign-out",
+    "list-sessions",
+    "revoke-session",
+    "revoke-sessions",
+    "revoke-other-sessions",
+    "update-session",
+    "admin/list-user-sessions",
+    "admin/revoke-user-session",
+    "admin/revoke-user-sessions",
+];
 
 /// The path has been found canonical before.
 #[must_use]
@@ -124,6 +133,8 @@ mod tests {
             (Method::POST, "/api/auth/sign-out", Destination::Service(Service::Session)),
             (Method::POST, "/api/auth/sign-in/email", Destination::Service(Service::Identity)),
             (Method::POST, "/api/auth/two-factor/enable", Destination::Service(Service::Mfa)),
+            (Method::POST, "/api/auth/admin/revoke-user-session", Destination::Service(Service::Session)),
+            (Method::POST, "/api/auth/admin/ban-user", Destination::Service(Service::Identity)),
             (Method::GET, "/api/setup", Destination::Nowhere),
             (Method::PUT, "/api/auth/sign-out", Destination::Nowhere),
             (Method::GET, "/api/auth", Destination::Nowhere),

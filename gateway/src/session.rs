@@ -1,7 +1,8 @@
 //! From a cookie to the caller's session.
 //!
-//! The signature first; then the words "this one is dead" that we remember; then
-//! the copy in Redis, if it was written under the Redis we are talking to; then
+//! The signature first; then our own memory, while it can be believed
+//! (`session_cache`); then the words "this one is dead" that we remember; then the
+//! copy in Redis, if it was written under the Redis we are talking to; then
 //! session-svc, which reads the truth. A store that does not answer is an outage,
 //! never a yes and never a no.
 
@@ -22,7 +23,10 @@ use service_kit::{
 };
 use tokio::sync::Semaphore;
 
-use crate::metrics::{Lookup, Metrics};
+use crate::{
+    metrics::{Lookup, Metrics},
+    session_cache::{Cached, SessionCache},
+};
 
 /// Dead tokens remembered, and for how long. A token that is dead stays dead, so
 /// this can be as long as it likes; it only keeps them from hammering Postgres.
@@ -35,7 +39,14 @@ const RESOLVING_AT_ONCE: usize = 128;
 #[derive(Debug, Clone)]
 pub struct Principal {
     pub token: SessionToken,
-    pub live: Arc<LiveSession>,
+    pub cached: Arc<Cached>,
+}
+
+impl Principal {
+    #[must_use]
+    pub fn live(&self) -> &LiveSession {
+        &self.cached.live
+    }
 }
 
 /// What a request's cookie is worth.
@@ -52,6 +63,7 @@ pub struct Sessions {
     cookies: Arc<Cookies>,
     link: RedisLink,
     bus: Bus,
+    cache: Arc<SessionCache>,
     dead: Cache<TokenDigest, ()>,
     seats: Semaphore,
     metrics: Metrics,
@@ -59,9 +71,15 @@ pub struct Sessions {
 
 impl Sessions {
     #[must_use]
-    pub fn new(cookies: Arc<Cookies>, link: RedisLink, bus: Bus, metrics: Metrics) -> Self {
+    pub fn new(
+        cookies: Arc<Cookies>,
+        cache: Arc<SessionCache>,
+        link: RedisLink,
+        bus: Bus,
+        metrics: Metrics,
+    ) -> Self {
         let dead = Cache::builder().max_capacity(DEAD_CAPACITY).time_to_live(DEAD_FOR).build();
-        Self { cookies, link, bus, dead, seats: Semaphore::new(RESOLVING_AT_ONCE), metrics }
+        Self { cookies, cache, link, bus, dead, seats: Semaphore::new(RESOLVING_AT_ONCE), metrics }
     }
 
     /// Judges a request's cookie at this instant.
@@ -69,27 +87,43 @@ impl Sessions {
         let Some(token) = self.cookies.session_token(headers) else {
             return Ok(Standing::Anonymous);
         };
-        let live = self.look_up(token.digest()).await?;
+        let cached = self.look_up(token.digest()).await?;
         // Checked at every use: Redis forgets late, and clocks there may differ.
-        let live = live.filter(|live| !live.session.is_over(now) && !live.user.is_banned(now));
-        Ok(live.map_or(Standing::Over, |live| {
-            Standing::Live(Principal { token, live: Arc::new(live) })
-        }))
+        let stands = |live: &LiveSession| !live.session.is_over(now) && !live.user.is_banned(now);
+        let cached = cached.filter(|cached| stands(&cached.live));
+        Ok(cached.map_or(Standing::Over, |cached| Standing::Live(Principal { token, cached })))
     }
 
     /// Extends a session that is due. `None` when it has been revoked meanwhile.
     pub async fn extend(&self, principal: &Principal) -> Result<Option<Principal>, Fault> {
         let digest = principal.token.digest();
         let extended = self.bus.request(&RefreshSession { digest }).await.map_err(fault)?;
-        Ok(extended.map(|live| Principal { token: principal.token.clone(), live: Arc::new(live) }))
+        let token = principal.token.clone();
+        Ok(extended.map(|live| Principal { token, cached: Cached::new(live) }))
     }
 
     /// A revocation that was heard of.
     pub fn bury(&self, digests: impl IntoIterator<Item = TokenDigest>) {
-        digests.into_iter().for_each(|digest| self.dead.insert(digest, ()));
+        for digest in digests {
+            self.dead.insert(digest, ());
+            self.cache.invalidate(digest);
+        }
     }
 
-    async fn look_up(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Fault> {
+    async fn look_up(&self, digest: TokenDigest) -> Result<Option<Arc<Cached>>, Fault> {
+        if let Some(cached) = self.cache.get(digest) {
+            self.metrics.looked_up(Lookup::Memory);
+            return Ok(Some(cached));
+        }
+        let ticket = self.cache.ticket(digest);
+        let cached = self.read(digest).await?.map(Cached::new);
+        if let Some(cached) = &cached {
+            self.cache.fill(digest, ticket, Arc::clone(cached));
+        }
+        Ok(cached)
+    }
+
+    async fn read(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Fault> {
         if self.dead.contains_key(&digest) {
             self.metrics.looked_up(Lookup::KnownDead);
             return Ok(None);

@@ -8,16 +8,17 @@ use contract::{
     jwt::Jwks,
     origin::TrustedOrigins,
     session::SessionsRevoked,
+    session_copy,
 };
 use futures_util::StreamExt;
 use http::HeaderValue;
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
-use service_kit::{Bus, Deployment, Kit, RedisLink};
+use service_kit::{Bus, Deployment, Kit, RedisLink, redis_link::Observer};
 
 use crate::{
     config::Config, dress::Dress, edge::ws_token::WsTokens, identity::Assertions, limits::Limits,
-    metrics::Metrics, routes_file::AppRoutes, session::Sessions, upstreams::Upstreams,
+    metrics::Metrics, routes_file::AppRoutes, session::Sessions, session_cache::SessionCache, upstreams::Upstreams,
 };
 
 pub struct Gateway {
@@ -47,11 +48,14 @@ impl Gateway {
         let upstreams = Arc::new(Upstreams::new(identity, session, mfa, &routes.upstreams));
         upstreams.start(kit).await;
 
-        let link = RedisLink::start(config.redis_url.expose_secret(), kit)?;
+        let cache = Arc::new(SessionCache::new(config.session_cache));
+        let observer = Arc::clone(&cache) as Arc<dyn Observer>;
+        let url = config.redis_url.expose_secret();
+        let link = RedisLink::start_observed(url, session_copy::PREFIX, observer, kit)?;
         let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
         let metrics = Metrics::register(kit.registry());
         let cookies = Arc::clone(&deployment.cookies);
-        let sessions = Arc::new(Sessions::new(cookies, link.clone(), bus.clone(), metrics.clone()));
+        let sessions = Arc::new(Sessions::new(cookies, cache, link.clone(), bus.clone(), metrics.clone()));
         hear_revocations(&bus, &sessions, &metrics, kit).await?;
 
         let key = deployment.secrets.gateway_key();

@@ -11,10 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::LiveSession;
 
-/// The key of a session's copy. The number is the version of this layout.
+/// What the keys of copies begin with. The number is the version of this layout.
+pub const PREFIX: &str = "s:1:";
+
+/// The key of a session's copy.
 #[must_use]
 pub fn key(digest: TokenDigest) -> String {
-    format!("s:1:{digest}")
+    format!("{PREFIX}{digest}")
+}
+
+/// Whose copy stands under a key.
+#[must_use]
+pub fn digest_of(key: &str) -> Option<TokenDigest> {
+    TokenDigest::from_hex(key.strip_prefix(PREFIX)?)
 }
 
 /// Names a Redis process and its reign: `run_id` changes when the process does,

@@ -9,8 +9,11 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use contract::session_copy::Provenance;
-use redis::{AsyncConnectionConfig, Client, aio::MultiplexedConnection};
-use tokio::time::{MissedTickBehavior, interval};
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, Value,
+    aio::MultiplexedConnection,
+};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
     fault::{Chain, Fault, While},
@@ -34,6 +37,24 @@ pub struct Connected {
     pub here: Provenance,
 }
 
+/// Told of changes to keys, in the order in which Redis speaks of them: what was
+/// changed before a heartbeat was answered has been told before `confirmed`.
+pub trait Observer: Send + Sync + 'static {
+    /// A heartbeat that was sent at this instant has been answered.
+    fn confirmed(&self, sent_at: Instant);
+    /// A key has changed; or all of them have, for all we know.
+    fn changed(&self, key: Option<&[u8]>);
+    /// Nothing is known any more until the next heartbeat is confirmed.
+    fn lost(&self);
+}
+
+/// An observer and the keys it watches.
+#[derive(Clone)]
+struct Watch {
+    prefix: &'static str,
+    observer: Arc<dyn Observer>,
+}
+
 /// Keeps a connection to Redis.
 #[derive(Clone, Default)]
 pub struct RedisLink(Arc<ArcSwapOption<Connected>>);
@@ -41,12 +62,28 @@ pub struct RedisLink(Arc<ArcSwapOption<Connected>>);
 impl RedisLink {
     /// Connects in the background, for as long as the service runs.
     pub fn start(url: &str, kit: &mut Kit) -> Result<Self, Fault> {
-        let client = Client::open(url).doing("reading REDIS_URL")?;
+        Self::start_with(url, None, kit)
+    }
+
+    /// The same, with somebody told of every change to keys that begin with
+    /// `prefix`. It is the one connection that reads and tells, so that nobody reads
+    /// from a Redis of whose changes they are not told.
+    pub fn start_observed(
+        url: &str,
+        prefix: &'static str,
+        observer: Arc<dyn Observer>,
+        kit: &mut Kit,
+    ) -> Result<Self, Fault> {
+        Self::start_with(url, Some(Watch { prefix, observer }), kit)
+    }
+
+    fn start_with(url: &str, watch: Option<Watch>, kit: &mut Kit) -> Result<Self, Fault> {
+        let client = client(url).doing("reading REDIS_URL")?;
         let link = Self::default();
         let keeper = link.clone();
         let stop = kit.shutdown().clone();
         kit.spawn(async move {
-            stop.run_until_cancelled(keeper.keep(&client)).await;
+            stop.run_until_cancelled(keeper.keep(&client, watch.as_ref())).await;
         });
         let probe = link.clone();
         kit.readiness().check("redis", move || {
@@ -60,20 +97,23 @@ impl RedisLink {
         self.0.load_full().ok_or(Away)
     }
 
-    async fn keep(&self, client: &Client) {
+    async fn keep(&self, client: &Client, watch: Option<&Watch>) {
         let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reported = false;
         loop {
             beat.tick().await;
-            match connect(client).await {
+            match connect(client, watch).await {
                 Ok(connected) => {
                     tracing::info!(redis.provenance = connected.here.as_str(), "connected to Redis");
                     reported = false;
                     let watched = connected.clone();
                     self.0.store(Some(Arc::new(connected)));
-                    let why = watch(watched).await;
+                    let why = until_lost(watched, watch).await;
                     self.0.store(None);
+                    if let Some(watch) = watch {
+                        watch.observer.lost();
+                    }
                     tracing::warn!(error = %Chain(&why), "lost Redis");
                 }
                 Err(fault) if !reported => {
@@ -86,26 +126,69 @@ impl RedisLink {
     }
 }
 
-async fn connect(client: &Client) -> Result<Connected, Fault> {
-    let config = AsyncConnectionConfig::new()
+/// RESP3, in which Redis can speak without being asked.
+fn client(url: &str) -> redis::RedisResult<Client> {
+    let info = url.into_connection_info()?;
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    Client::open(info.set_redis_settings(settings))
+}
+
+async fn connect(client: &Client, watch: Option<&Watch>) -> Result<Connected, Fault> {
+    let mut config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECTION_TIMEOUT))
         .set_response_timeout(Some(RESPONSE_TIMEOUT));
+    if let Some(watch) = watch {
+        let observer = Arc::clone(&watch.observer);
+        config = config.set_push_sender(move |push| {
+            tell(&*observer, &push);
+            Ok::<_, std::convert::Infallible>(())
+        });
+    }
     let connecting = client.get_multiplexed_async_connection_with_config(&config);
     let mut connection = connecting.await.doing("connecting to Redis")?;
+    if let Some(watch) = watch {
+        let mut tracking = redis::cmd("CLIENT");
+        tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(watch.prefix);
+        tracking.query_async::<()>(&mut connection).await.doing("asking Redis to tell of changes")?;
+    }
     let here = provenance(&mut connection).await?;
     Ok(Connected { connection, here })
 }
 
+/// Passes on what Redis says without being asked. Called where replies are read, so
+/// in their order, and before a reply that came later is handed on.
+fn tell(observer: &dyn Observer, push: &PushInfo) {
+    match (&push.kind, push.data.first()) {
+        (PushKind::Invalidate, Some(Value::Array(keys))) => {
+            for key in keys {
+                match key {
+                    Value::BulkString(key) => observer.changed(Some(key)),
+                    _ => observer.changed(None),
+                }
+            }
+        }
+        (PushKind::Invalidate, _) => observer.changed(None),
+        (PushKind::Disconnection, _) => observer.lost(),
+        _ => {}
+    }
+}
+
 /// Returns when the connection no longer leads where it did. One missed beat
 /// only means that Redis is slow; two mean that it is gone.
-async fn watch(mut connected: Connected) -> Fault {
+async fn until_lost(mut connected: Connected, watch: Option<&Watch>) -> Fault {
     let mut beat = interval(HEARTBEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut missed = 0;
     loop {
         beat.tick().await;
+        let sent_at = Instant::now();
         match provenance(&mut connected.connection).await {
-            Ok(here) if here == connected.here => missed = 0,
+            Ok(here) if here == connected.here => {
+                missed = 0;
+                if let Some(watch) = watch {
+                    watch.observer.confirmed(sent_at);
+                }
+            }
             Ok(_) => return moved(),
             Err(fault) if missed >= 1 || !is_timeout(&fault) => return fault,
             Err(_) => missed += 1,

@@ -1,5 +1,6 @@
 //! `GET /api/auth/get-session` (contract 3.3, 3.4): the hottest route there is.
 
+use bytes::Bytes;
 use contract::cookies::Remember;
 use http::{HeaderMap, StatusCode};
 use service_kit::{Fault, While, fault::Chain};
@@ -39,12 +40,15 @@ fn none() -> Answer {
     Answer::json(StatusCode::OK, "null")
 }
 
-fn body(principal: &Principal) -> Result<String, Fault> {
-    let live = &principal.live;
-    let session = serde_json::to_string(&live.session.view(principal.token.expose()));
-    let user = serde_json::to_string(&live.user);
-    let (session, user) = (session.doing("writing a session")?, user.doing("writing a user")?);
-    Ok(format!(r#"{{"session":{session},"user":{user}}}"#))
+fn body(principal: &Principal) -> Result<Bytes, Fault> {
+    principal.cached.written(|| write(principal)).doing("writing a session").cloned()
+}
+
+fn write(principal: &Principal) -> serde_json::Result<Bytes> {
+    let live = principal.live();
+    let session = serde_json::to_string(&live.session.view(principal.token.expose()))?;
+    let user = serde_json::to_string(&live.user)?;
+    Ok(format!(r#"{{"session":{session},"user":{user}}}"#).into())
 }
 
 fn is_due(
@@ -54,7 +58,7 @@ fn is_due(
     query: Option<&str>,
     ctx: &Ctx,
 ) -> bool {
-    principal.live.session.is_due(ctx.now)
+    principal.live().session.is_due(ctx.now)
         && gateway.deployment.cookies.dont_remember(headers) == Remember::Yes
         && !is_set(query, "disableRefresh")
 }

@@ -36,8 +36,8 @@ impl WsTokens {
         let claims = WsClaims {
             iss: self.issuer.clone(),
             aud: WS_AUDIENCE.to_owned(),
-            sub: principal.live.user.id.clone(),
-            sid: principal.live.session.id.clone(),
+            sub: principal.live().user.id.clone(),
+            sid: principal.live().session.id.clone(),
             jti: random::text(&mut rand::rng(), random::ALPHANUMERIC, ID_LENGTH),
             iat,
             exp,
@@ -51,7 +51,7 @@ pub async fn answer(gateway: &Gateway, headers: &HeaderMap, ctx: &mut Ctx) -> Re
         return Ok(Answer::panel_refusal(PanelRefusal::NotAuthenticated));
     };
     let token = gateway.ws_tokens.mint(&principal, ctx.now)?;
-    let answer = json!({ "token": token, "userId": principal.live.user.id });
+    let answer = json!({ "token": token, "userId": principal.live().user.id });
     ctx.principal = Some(principal);
     Answer::json_of(StatusCode::OK, &answer)
 }
