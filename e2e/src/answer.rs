@@ -10,6 +10,11 @@ pub struct Answer {
     pub body: String,
 }
 
+#[expect(
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "to expect is often all there is to do"
+)]
 impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());

@@ -7,7 +7,7 @@ use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use serde_json::{Value, json};
 use stack::Urls;
 
-use crate::answer::Answer;
+use crate::{answer::Answer, wait::eventually};
 
 /// The password of every user that a test makes and says nothing else about.
 pub const PASSWORD: &str = "correct horse battery";
@@ -44,6 +44,13 @@ impl Browser {
         Self { client, base: urls.gateway_url.clone(), origin, cookies: BTreeMap::new() }
     }
 
+    /// The same browser on a page of this origin, or of one that it does not tell.
+    #[must_use]
+    pub fn on_page_of(mut self, origin: Option<&str>) -> Self {
+        self.origin = origin.map(str::to_owned);
+        self
+    }
+
     pub async fn get(&mut self, path: &str) -> Answer {
         let request = self.request(Method::GET, path);
         self.send(request).await
@@ -54,12 +61,27 @@ impl Browser {
         self.send(request).await
     }
 
+    /// The same, asked again for as long as the answer is to come again later.
+    pub async fn post_patiently(&mut self, path: &str, body: &Value) -> Answer {
+        let answered = eventually(|| async {
+            let answer = self.clone().post(path, body).await;
+            (!answer.is_clean_outage()).then_some(answer)
+        });
+        answered.await.unwrap_or_else(|| panic!("{path}: out of patience"))
+    }
+
+    /// Sends a body that is not, or not quite, JSON.
+    pub async fn post_text(&mut self, path: &str, media_type: &str, body: &str) -> Answer {
+        let request = self.request(Method::POST, path).header("content-type", media_type);
+        self.send(request.body(body.to_owned())).await
+    }
+
     /// A request with the jar's cookies and the origin, to add to.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         if !self.cookies.is_empty() {
-            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let pairs: Vec<_> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header("cookie", pairs.join("; "));
         }
         match &self.origin {
@@ -89,7 +111,12 @@ impl Browser {
         let body = json!({ "name": "Ann", "email": email, "password": PASSWORD });
         let answer = self.post("/api/auth/sign-up/email", &body).await.expect(200).json();
         let text = |value: &Value| value.as_str().expect("text").to_owned();
-        User { email, id: text(&answer["user"]["id"]), token: text(&answer["token"]), browser: self }
+        User {
+            email,
+            id: text(&answer["user"]["id"]),
+            token: text(&answer["token"]),
+            browser: self,
+        }
     }
 
     pub async fn sign_in(&mut self, email: &str, password: &str) -> Answer {

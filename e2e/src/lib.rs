@@ -8,16 +8,27 @@
 
 #![expect(clippy::missing_panics_doc, reason = "helpers of tests panic")]
 
+mod admin;
 mod answer;
+mod authenticator;
 mod browser;
 mod mailbox;
 mod raw;
+mod shape;
 mod stacks;
+mod stores;
 mod wait;
 
+pub use admin::{admin, with_role};
 pub use answer::Answer;
+pub use authenticator::Authenticator;
 pub use browser::{Browser, PASSWORD, User, fresh_email};
-pub use mailbox::mail_to;
-pub use raw::raw_request;
+pub use mailbox::{link_in, mail_about, mail_to, mails_about, mails_to, path_in, text_of};
+pub use raw::{raw_answers, raw_request};
+pub use shape::{
+    CLEARED, expect_id, expect_session, expect_session_cookie, expect_user, instant, keys,
+    seconds_between, text,
+};
 pub use stacks::{own_stack, shared};
+pub use stores::Stores;
 pub use wait::{eventually, tick};

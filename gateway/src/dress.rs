@@ -34,7 +34,9 @@ impl Dress {
     /// An answer of ours, or of one of our services.
     pub fn ours(&self, response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
         for (name, value) in SECURITY {
-            response.insert_header(name, value)?;
+            if !is_chosen(response, &name) {
+                response.insert_header(name, value)?;
+            }
         }
         if self.secure {
             response.insert_header(header::STRICT_TRANSPORT_SECURITY, HSTS)?;
@@ -46,6 +48,13 @@ impl Dress {
     pub fn theirs(&self, response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
         all(response, ctx)
     }
+}
+
+/// Whether the answer has chosen for itself: a page may have a style, and the
+/// address of a page may be a secret that no other site must see.
+fn is_chosen(response: &ResponseHeader, name: &HeaderName) -> bool {
+    let may_choose = [header::REFERRER_POLICY, header::CONTENT_SECURITY_POLICY].contains(name);
+    may_choose && response.headers.contains_key(name)
 }
 
 fn all(response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {

@@ -27,6 +27,7 @@ pub mod edge;
 pub mod identity;
 pub mod limits;
 pub mod metrics;
+pub mod openapi;
 pub mod path;
 pub mod proxy;
 pub mod route_table;

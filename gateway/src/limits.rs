@@ -39,6 +39,9 @@ const RECOVERY: Rule = rule(5, 3600);
 
 const RECOVERY_PATH: &str = "/api/admin/reset-password";
 
+/// They take a password or a token as well, but the original does not limit them so.
+const PROVING_PATHS: [&str; 3] = ["/verify-password", "/reset-password", "/delete-user"];
+
 /// The rule for a path, and whether it holds even where limits are turned off.
 fn rule_of(path: &str) -> (Rule, bool) {
     if path == RECOVERY_PATH {
@@ -46,7 +49,9 @@ fn rule_of(path: &str) -> (Rule, bool) {
     }
     let Some(path) = path.strip_prefix("/api/auth") else { return (DEFAULT, false) };
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
-    let rule = if begins(&["/sign-in", "/sign-up", "/change-password", "/change-email", "/two-factor/"]) {
+    let rule = if PROVING_PATHS.contains(&path)
+        || begins(&["/sign-in", "/sign-up", "/change-password", "/change-email", "/two-factor/"])
+    {
         PROVING
     } else if begins(&["/request-password-reset", "/send-verification-email", "/forget-password"]) {
         MAILING
@@ -170,6 +175,9 @@ mod tests {
             ("/api/auth/sign-in/email", PROVING),
             ("/api/auth/sign-in/social", PROVING),
             ("/api/auth/two-factor/verify-totp", PROVING),
+            ("/api/auth/verify-password", PROVING),
+            ("/api/auth/reset-password", PROVING),
+            ("/api/auth/reset-password/token", DEFAULT),
             ("/api/auth/send-verification-email", MAILING),
             ("/api/auth/get-session", DEFAULT),
             ("/api/servers", DEFAULT),

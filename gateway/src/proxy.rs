@@ -8,7 +8,7 @@ use contract::{
     PanelRefusal, Refusal,
     internal::{CLIENT_ADDR_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER},
 };
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, Version, header};
 use pingora::{
     http::{RequestHeader, ResponseHeader},
     prelude::*,
@@ -257,7 +257,8 @@ fn malformed(request: &RequestHeader) -> Option<Answer> {
     if request.method == Method::CONNECT || request.method == Method::TRACE {
         return Some(Answer::empty(StatusCode::METHOD_NOT_ALLOWED));
     }
-    if request.headers.get_all(header::HOST).iter().count() > 1 {
+    let hosts = request.headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
         return Some(Answer::panel_refusal(PanelRefusal::BadRequest));
     }
     if path::check(path).is_err() {

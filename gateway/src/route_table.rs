@@ -16,6 +16,36 @@ pub enum Edge {
     /// `POST /get-session`, which the protocol refuses.
     PostGetSession,
     WsToken,
+    /// The description of the API.
+    OpenApi,
+    /// The same for people.
+    Reference,
+}
+
+impl Edge {
+    pub const ALL: [Self; 8] = [
+        Self::Health,
+        Self::Jwks,
+        Self::Ok,
+        Self::GetSession,
+        Self::PostGetSession,
+        Self::WsToken,
+        Self::OpenApi,
+        Self::Reference,
+    ];
+
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Health => "/health",
+            Self::Jwks => "/.well-known/jwks.json",
+            Self::Ok => "/api/auth/ok",
+            Self::GetSession | Self::PostGetSession => "/api/auth/get-session",
+            Self::WsToken => "/api/ws/token",
+            Self::OpenApi => "/api/auth/open-api/generate-schema",
+            Self::Reference => "/api/auth/reference",
+        }
+    }
 }
 
 /// Answered by one of our services.
@@ -69,7 +99,7 @@ pub fn find(method: &Method, path: &str, app: &AppRoutes) -> Destination {
     }
     let (get, post) = (method == Method::GET, method == Method::POST);
     match path {
-        "/health" if get => Destination::Edge(Edge::Health),
+        "/health" if get || method == Method::HEAD => Destination::Edge(Edge::Health),
         "/.well-known/jwks.json" if get => Destination::Edge(Edge::Jwks),
         "/api/ws/token" if get => Destination::Edge(Edge::WsToken),
         "/api/setup" | "/api/admin/reset-password" if post => Destination::Service(Service::Identity),
@@ -88,7 +118,9 @@ fn find_auth(method: &Method, rest: &str) -> Destination {
         "ok" if get => Destination::Edge(Edge::Ok),
         "get-session" if get => Destination::Edge(Edge::GetSession),
         "get-session" => Destination::Edge(Edge::PostGetSession),
-        "ok" => Destination::Nowhere,
+        "open-api/generate-schema" if get => Destination::Edge(Edge::OpenApi),
+        "reference" if get => Destination::Edge(Edge::Reference),
+        "ok" | "open-api/generate-schema" | "reference" => Destination::Nowhere,
         _ if SESSION_PATHS.contains(&rest) => Destination::Service(Service::Session),
         _ if rest.starts_with("two-factor/") || rest.starts_with("passkey/") => {
             Destination::Service(Service::Mfa)
@@ -102,11 +134,7 @@ impl Destination {
     #[must_use]
     pub fn label(&self) -> &str {
         match self {
-            Self::Edge(Edge::Health) => "/health",
-            Self::Edge(Edge::Jwks) => "/.well-known/jwks.json",
-            Self::Edge(Edge::Ok) => "/api/auth/ok",
-            Self::Edge(Edge::GetSession | Edge::PostGetSession) => "/api/auth/get-session",
-            Self::Edge(Edge::WsToken) => "/api/ws/token",
+            Self::Edge(route) => route.path(),
             Self::Service(Service::Identity) => "identity-svc",
             Self::Service(Service::Session) => "session-svc",
             Self::Service(Service::Mfa) => "mfa-svc",

@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use auth_types::{Clock, SystemClock, Timestamp};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
-use contract::origin::TrustedOrigins;
+use axum::{Router, extract::FromRef};
+use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSession};
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{Bus, Current, Deployment, Error, Kit, WithCookies, database, http_server, outbox::Bell};
+use service_kit::{AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, database, admin_caller, http_server, outbox::Bell};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{config::Config, metrics::Metrics, passwords::Passwords, promises, routes};
+use crate::{bus, config::Config, metrics::{AdminAction, Metrics}, passwords::Passwords, promises, routes};
 
 #[derive(Clone)]
 pub struct App {
@@ -31,6 +29,8 @@ pub struct App {
     pub setup_token: Option<Arc<SecretString>>,
     /// Set-ups that arrive together wait here instead of holding connections.
     pub setup_queue: Arc<Mutex<()>>,
+    pub change_email: bool,
+    pub delete_user: bool,
 }
 
 impl FromRef<App> for Arc<dyn Clock> {
@@ -50,17 +50,78 @@ impl App {
     pub async fn current(&self, headers: &HeaderMap, now: Timestamp) -> Result<Current, WithCookies<Error>> {
         Current::find(&self.bus, &self.deployment.cookies, headers, now).await
     }
+
+    /// The caller, if their session grants this permission.
+    pub async fn admin(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+        permission: Permission,
+    ) -> Result<AdminCaller, WithCookies<Error>> {
+        AdminCaller::find(&self.bus, &self.deployment.cookies, headers, now, permission).await
+    }
+
+    /// Counts what an admin does, and leaves a line of it.
+    pub fn acted(&self, caller: &AdminCaller, action: AdminAction, whom: &str) {
+        caller.audit(action.name(), whom);
+        self.metrics.admin_acted(action);
+    }
+
+    /// The same for an admin whose own session is not the one that asks.
+    pub fn stopped_impersonating(&self, own: &LiveSession, whom: &str) {
+        admin_caller::audit(own, AdminAction::StopImpersonating.name(), whom);
+        self.metrics.admin_acted(AdminAction::StopImpersonating);
+    }
+}
+
+/// Every route. Its path and what it takes and gives stand at its handler.
+fn routes() -> OpenApiRouter<App> {
+    use routes::admin;
+    OpenApiRouter::new()
+        .routes(routes!(routes::sign_up::sign_up_email))
+        .routes(routes!(routes::sign_in::sign_in_email))
+        .routes(routes!(routes::verify_email::verify_email))
+        .routes(routes!(routes::send_verification_email::send_verification_email))
+        .routes(routes!(routes::reset_password::request_password_reset))
+        .routes(routes!(routes::reset_password::follow_link))
+        .routes(routes!(routes::reset_password::reset_password))
+        .routes(routes!(routes::password::change_password))
+        .routes(routes!(routes::password::verify_password))
+        .routes(routes!(routes::change_email::change_email))
+        .routes(routes!(routes::update_user::update_user))
+        .routes(routes!(routes::delete_user::delete_user))
+        .routes(routes!(routes::delete_user::follow_link))
+        .routes(routes!(routes::accounts::list_accounts))
+        .routes(routes!(routes::accounts::unlink_account))
+        .routes(routes!(routes::provider_tokens::get_access_token))
+        .routes(routes!(routes::provider_tokens::refresh_token))
+        .routes(routes!(routes::provider_tokens::account_info))
+        .routes(routes!(routes::error_page::error_page))
+        .routes(routes!(admin::list_users::list_users))
+        .routes(routes!(admin::get_user::get_user))
+        .routes(routes!(admin::create_user::create_user))
+        .routes(routes!(admin::update_user::update_user))
+        .routes(routes!(admin::set_role::set_role))
+        .routes(routes!(admin::ban::ban_user))
+        .routes(routes!(admin::ban::unban_user))
+        .routes(routes!(admin::remove_user::remove_user))
+        .routes(routes!(admin::set_password::set_user_password))
+        .routes(routes!(admin::impersonation::impersonate_user))
+        .routes(routes!(admin::impersonation::stop_impersonating))
+        .routes(routes!(admin::has_permission::has_permission))
+        .routes(routes!(routes::setup::setup))
+        .routes(routes!(routes::setup::status))
+        .routes(routes!(routes::recovery::reset_password))
 }
 
 fn router(app: App) -> Router {
-    Router::new()
-        .route("/api/auth/sign-up/email", post(routes::sign_up::sign_up_email))
-        .route("/api/auth/sign-in/email", post(routes::sign_in::sign_in_email))
-        .route("/api/auth/verify-email", get(routes::verify_email::verify_email))
-        .route("/api/setup", post(routes::setup::setup))
-        .route("/api/admin/status", get(routes::setup::status))
-        .route("/api/admin/reset-password", post(routes::recovery::reset_password))
-        .with_state(app)
+    Router::from(routes()).with_state(app)
+}
+
+/// What the routes say of themselves.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    routes().into_openapi()
 }
 
 /// Starts everything, and returns when the service has been told to stop.
@@ -83,9 +144,12 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         recovery_key: config.recovery_key.map(Arc::new),
         setup_token: config.setup_token.map(Arc::new),
         setup_queue: Arc::default(),
+        change_email: config.change_email,
+        delete_user: config.delete_user,
         deployment: config.deployment,
     };
     promises::start(&app, &mut kit);
+    bus::serve(&app, &kit);
     let gateway_key = app.deployment.secrets.gateway_key();
     http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;
     kit.serve_admin(config.admin).await.context("starting the admin port")?;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize};
 
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{Deployment, Env};
+use service_kit::{Deployment, Env, config::Switch};
 
 /// A recovery key or a set-up token shorter than this could be guessed.
 const MIN_KEY_BYTES: usize = 16;
@@ -20,6 +20,10 @@ pub struct Config {
     pub recovery_key: Option<SecretString>,
     /// Must come with `POST /api/setup`.
     pub setup_token: Option<SecretString>,
+    /// Whether users may change their address.
+    pub change_email: bool,
+    /// Whether users may delete themselves.
+    pub delete_user: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +47,9 @@ impl Config {
         let passwords = PasswordConfig::read(env);
         let recovery_key = key(env, "ADMIN_RECOVERY_KEY", "opens the reset of any password; off when not set");
         let setup_token = key(env, "SETUP_TOKEN", "must come with the first set-up; none when not set");
+        let change_email =
+            env.or::<Switch>("AUTH_CHANGE_EMAIL", "off", "whether users may change their e-mail address");
+        let delete_user = env.or::<Switch>("AUTH_DELETE_USER", "off", "whether users may delete themselves");
         Some(Self {
             listen: listen?,
             admin: admin?,
@@ -53,6 +60,8 @@ impl Config {
             passwords: passwords?,
             recovery_key: recovery_key?,
             setup_token: setup_token?,
+            change_email: change_email?.0,
+            delete_user: delete_user?.0,
         })
     }
 }

@@ -2,11 +2,16 @@
 //!
 //! Where to look: `app.rs` has every route on one screen; `routes/` is the wire,
 //! `model/` the rules, `store/` the SQL. `passwords.rs` keeps bcrypt away from
-//! everything else, `sessions.rs` is the only way from a proof to a session, and
-//! `promises.rs` delivers what the outbox holds.
+//! everything else, `sessions.rs` is the only way from a proof to a session,
+//! `promises.rs` delivers what the outbox holds, and `mail_requests.rs` looks into
+//! what somebody asked us to write.
 
+pub mod admin;
 pub mod app;
+pub mod bus;
 pub mod config;
+pub mod hashing;
+pub mod mail_requests;
 pub mod metrics;
 pub mod model;
 pub mod passwords;

@@ -19,9 +19,51 @@ struct OutcomeLabel {
     outcome: Outcome,
 }
 
+/// What an admin may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum AdminAction {
+    BanUser,
+    CreateUser,
+    GetUser,
+    ImpersonateUser,
+    ListUsers,
+    RemoveUser,
+    SetRole,
+    SetUserPassword,
+    StopImpersonating,
+    UnbanUser,
+    UpdateUser,
+}
+
+impl AdminAction {
+    /// As the path has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BanUser => "ban-user",
+            Self::CreateUser => "create-user",
+            Self::GetUser => "get-user",
+            Self::ImpersonateUser => "impersonate-user",
+            Self::ListUsers => "list-users",
+            Self::RemoveUser => "remove-user",
+            Self::SetRole => "set-role",
+            Self::SetUserPassword => "set-user-password",
+            Self::StopImpersonating => "stop-impersonating",
+            Self::UnbanUser => "unban-user",
+            Self::UpdateUser => "update-user",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActionLabel {
+    action: AdminAction,
+}
+
 #[derive(Clone)]
 pub struct Metrics {
     sign_ins: Family<OutcomeLabel, Counter>,
+    admin_actions: Family<ActionLabel, Counter>,
     pub sign_ups: Counter,
     pub recoveries: Counter,
     pub recoveries_refused: Counter,
@@ -45,6 +87,7 @@ impl Metrics {
         };
         let metrics = Self {
             sign_ins: Family::default(),
+            admin_actions: Family::default(),
             sign_ups: Counter::default(),
             recoveries: Counter::default(),
             recoveries_refused: Counter::default(),
@@ -58,6 +101,7 @@ impl Metrics {
             "Wrong recovery keys",
             metrics.recoveries_refused.clone(),
         );
+        registry.register("admin_actions", "What admins did to users", metrics.admin_actions.clone());
         registry.register("password_queue", "Passwords waiting to be hashed", metrics.hash.waiting.clone());
         registry.register(
             "password_turned_away",
@@ -66,6 +110,10 @@ impl Metrics {
         );
         registry.register("password_hash_seconds", "Time one hash took", metrics.hash.seconds.clone());
         metrics
+    }
+
+    pub fn admin_acted(&self, action: AdminAction) {
+        self.admin_actions.get_or_create(&ActionLabel { action }).inc();
     }
 
     pub fn sign_in(&self, outcome: Outcome) {

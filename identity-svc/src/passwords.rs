@@ -12,7 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use service_kit::{Error, Fault, PanelError, While};
 use tokio::sync::oneshot;
 
@@ -20,17 +20,15 @@ use contract::{PanelRefusal, Refusal};
 
 use crate::{
     config::PasswordConfig,
+    hashing::{hash, verify},
     metrics::HashMetrics,
-    model::password::{NewPassword, PasswordHash},
+    model::password::{Format, NewPassword, PasswordHash},
 };
 
 /// A password that waited longer is not hashed any more.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Niceness of the hashing threads; 0 is normal, 19 the lowest priority.
 const NICENESS: i32 = 10;
-/// A stored hash of a higher cost than any we would make is taken for corrupt:
-/// it would keep a thread busy for minutes.
-const MAX_STORED_COST: u32 = 15;
 
 /// Why there is no answer about a password.
 #[derive(Debug)]
@@ -99,12 +97,22 @@ impl Passwords {
 
     /// Does the same work whether or not there is a hash to check, so the time an
     /// answer takes does not tell who has an account.
-    pub async fn matches(&self, password: SecretString, stored: Option<PasswordHash>) -> Result<bool, HashError> {
+    pub async fn matches(
+        &self,
+        password: SecretString,
+        stored: Option<PasswordHash>,
+    ) -> Result<bool, HashError> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.as_ref().clone());
         let decoy = Arc::clone(&self.decoy);
         let matched = self.run(move || Ok(verify(&password, &stored, &decoy))).await?;
         Ok(matched && known)
+    }
+
+    /// Whether the hash should be made anew, now that its password is at hand.
+    #[must_use]
+    pub fn is_outdated(&self, stored: &PasswordHash) -> bool {
+        !matches!(stored.format(), Some(Format::Bcrypt { cost }) if cost == self.cost)
     }
 
     async fn run<T: Send + 'static>(
@@ -152,30 +160,6 @@ fn hash_until_closed(queue: &Receiver<Job>, waiting: &prometheus_client::metrics
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that hashes")]
-fn hash(password: &SecretString, cost: u32) -> Result<PasswordHash, Fault> {
-    let hash = bcrypt::hash(password.expose_secret(), cost).doing("hashing a password")?;
-    Ok(PasswordHash::from(hash))
-}
-
-/// A hash that cannot be read matches nothing, after the same work.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that verifies")]
-fn verify(password: &SecretString, stored: &PasswordHash, decoy: &PasswordHash) -> bool {
-    let password = password.expose_secret();
-    if is_readable(stored) {
-        return bcrypt::verify(password, stored.as_str()).unwrap_or(false);
-    }
-    tracing::error!("a stored password hash is not a bcrypt hash we can check; the sign-in fails");
-    bcrypt::verify(password, decoy.as_str()).is_ok_and(|_| false)
-}
-
-/// `$2a$`, `$2b$` or `$2y$`, as other systems made them (contract 9.7).
-fn is_readable(stored: &PasswordHash) -> bool {
-    let known = ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.as_str().starts_with(prefix));
-    let parts = stored.as_str().parse::<bcrypt::HashParts>();
-    known && parts.is_ok_and(|parts| parts.get_cost() <= MAX_STORED_COST)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,29 +180,26 @@ mod tests {
     #[tokio::test]
     async fn a_password_matches_its_hash_and_nothing_matches_none() {
         let pool = pool(2, 8);
-        let hash = pool.hash(NewPassword::check("correct horse".into()).expect("fit")).await.expect("hashes");
+        let hash = pool
+            .hash(NewPassword::check("correct horse".into()).expect("fit"))
+            .await
+            .expect("hashes");
         assert!(pool.matches("correct horse".into(), Some(hash.clone())).await.expect("verifies"));
         assert!(!pool.matches("wrong horse".into(), Some(hash)).await.expect("verifies"));
         assert!(!pool.matches("correct horse".into(), None).await.expect("verifies"));
     }
 
-    #[tokio::test]
-    async fn hashes_made_elsewhere_verify() {
-        let pool = pool(1, 8);
-        // The password of each is "U*U", from Openwall's crypt_blowfish test vectors.
-        for prefix in ["$2a$", "$2b$", "$2y$"] {
-            let hash = format!("{prefix}05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW");
-            assert!(pool.matches("U*U".into(), Some(hash.into())).await.expect("verifies"), "{prefix}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_hash_that_is_none_matches_nothing() {
-        let pool = pool(1, 8);
-        for hash in ["", "x", "$2b$", "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "\u{e9}$2b$10$"] {
-            let stored = Some(PasswordHash::from(hash.to_owned()));
-            assert!(!pool.matches("U*U".into(), stored).await.expect("answers"), "{hash}");
-        }
+    #[test]
+    fn only_a_hash_of_our_own_making_is_up_to_date() {
+        let pool = pool(1, 1);
+        let made_at = |cost| {
+            PasswordHash::from(format!(
+                "$2b${cost}$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+            ))
+        };
+        assert!(!pool.is_outdated(&made_at("10")));
+        assert!(pool.is_outdated(&made_at("05")) && pool.is_outdated(&made_at("12")));
+        assert!(pool.is_outdated(&"none".to_owned().into()));
     }
 
     #[tokio::test]

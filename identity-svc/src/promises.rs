@@ -2,10 +2,12 @@
 
 use std::pin::Pin;
 
+use auth_types::{Email, SessionId};
 use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
 use contract::{
     Call,
     mail::{self, Mail, Receipt, Template},
+    mfa::{DeleteUser, ForgetDevices, ForgetReason},
     session::{RevokeReason, RevokeUser, UserChanged},
     user::UserSnapshot,
 };
@@ -15,16 +17,21 @@ use service_kit::{
     bus::{CallError, outage},
     outbox::{self, Delivery, Promise},
 };
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::{app::App, mail_requests, model::mail_request::MailRequest};
 
 /// Promises a mail to this user.
 pub async fn mail(db: impl PgExecutor<'_>, to: &UserSnapshot, template: Template) -> Result<(), Fault> {
+    mail_to(db, &to.user.email, template).await
+}
+
+/// Promises a mail to an address that is not, or no longer, the user's.
+pub async fn mail_to(db: impl PgExecutor<'_>, to: &Email, template: Template) -> Result<(), Fault> {
     let id = Uuid::now_v7();
     let receipt_subject = Receipt::SUBJECT.to_owned();
-    let mail = Mail { id, to: to.user.email.to_string(), receipt_subject, template };
+    let mail = Mail { id, to: to.to_string(), receipt_subject, template };
     outbox::promise(db, id, mail::SUBJECT, &mail).await
 }
 
@@ -44,53 +51,94 @@ impl SessionPromise<UserChanged> {
 }
 
 impl SessionPromise<RevokeUser> {
-    /// Every session of the user is to end.
+    /// Every session of the user is to end, and no browser of theirs is trusted.
     pub async fn revoke_user(
-        db: impl PgExecutor<'_>,
+        tx: &mut PgConnection,
         user: UserSnapshot,
         reason: RevokeReason,
     ) -> Result<Self, Fault> {
-        Self::make(db, RevokeUser { user, reason }).await
+        forget_factors(&mut *tx, &user, reason).await?;
+        Self::make(tx, RevokeUser { user, reason, keep: None }).await
+    }
+
+    /// Every session of the user is to end but the one in which they have just
+    /// proved who they are.
+    pub async fn revoke_others(
+        tx: &mut PgConnection,
+        user: UserSnapshot,
+        reason: RevokeReason,
+        kept: SessionId,
+    ) -> Result<Self, Fault> {
+        forget_factors(&mut *tx, &user, reason).await?;
+        Self::make(tx, RevokeUser { user, reason, keep: Some(kept) }).await
     }
 }
 
 impl<C: Call<Reply = ()>> SessionPromise<C> {
     async fn make(db: impl PgExecutor<'_>, call: C) -> Result<Self, Fault> {
         let id = Uuid::now_v7();
-        outbox::promise(db, id, C::SUBJECT, &call).await?;
+        outbox::promise_to_keep_now(db, id, C::SUBJECT, &call).await?;
         Ok(Self { id, call })
     }
 
     /// Tries at once, after the commit. If it fails, the outbox goes on trying, and
     /// the caller is told that it is not done yet.
     pub async fn keep(self, app: &App) -> Result<(), Fault> {
+        app.bell.ring();
         ask(&app.bus, &self.call).await?;
         outbox::close(&app.db, self.id).await
     }
 }
 
+/// What ends sessions also ends what spares a browser the second factor. It is not
+/// waited for: until mfa-svc knows, nothing is to be had of it without the new password.
+async fn forget_factors(
+    db: impl PgExecutor<'_>,
+    user: &UserSnapshot,
+    reason: RevokeReason,
+) -> Result<(), Fault> {
+    let (id, user_id) = (Uuid::now_v7(), user.user.id.clone());
+    match reason {
+        RevokeReason::SecondFactorChanged => Ok(()), // mfa-svc itself said so
+        RevokeReason::UserDeleted | RevokeReason::UserRemoved | RevokeReason::SecondFactorRemoved => {
+            outbox::promise(db, id, DeleteUser::SUBJECT, &DeleteUser { user_id }).await
+        }
+        RevokeReason::PasswordReset | RevokeReason::PasswordChanged | RevokeReason::PasswordSet => {
+            let forget = ForgetDevices { user_id, reason: ForgetReason::NewPassword };
+            outbox::promise(db, id, ForgetDevices::SUBJECT, &forget).await
+        }
+        RevokeReason::Banned => {
+            let forget = ForgetDevices { user_id, reason: ForgetReason::Banned };
+            outbox::promise(db, id, ForgetDevices::SUBJECT, &forget).await
+        }
+    }
+}
+
 /// Delivers promises until the service stops, and takes receipts for mails.
 pub fn start(app: &App, kit: &mut Kit) {
-    let bus = app.bus.clone();
-    let mut jetstream = jetstream::new(bus.client().clone());
+    let mut jetstream = jetstream::new(app.bus.client().clone());
     jetstream.set_timeout(std::time::Duration::from_secs(2));
+    let owner = app.clone();
     outbox::start(app.db.clone(), app.bell.clone(), kit, move |promise| {
-        deliver(bus.clone(), jetstream.clone(), promise)
+        deliver(owner.clone(), jetstream.clone(), promise)
     });
     let db = app.db.clone();
     app.bus.serve(kit, move |receipt| close(db.clone(), receipt));
 }
 
 fn deliver(
-    bus: Bus,
+    app: App,
     jetstream: jetstream::Context,
     promise: Promise,
 ) -> Pin<Box<dyn Future<Output = Result<Delivery, Fault>> + Send>> {
     Box::pin(async move {
         match promise.subject.as_str() {
             mail::SUBJECT => hand_over(&jetstream, promise).await,
-            UserChanged::SUBJECT => keep::<UserChanged>(&bus, promise).await,
-            RevokeUser::SUBJECT => keep::<RevokeUser>(&bus, promise).await,
+            MailRequest::SUBJECT => mail_requests::fulfil(app, promise).await,
+            UserChanged::SUBJECT => keep::<UserChanged>(&app.bus, promise).await,
+            RevokeUser::SUBJECT => keep::<RevokeUser>(&app.bus, promise).await,
+            ForgetDevices::SUBJECT => keep::<ForgetDevices>(&app.bus, promise).await,
+            DeleteUser::SUBJECT => keep::<DeleteUser>(&app.bus, promise).await,
             _ => Err("nobody here knows this subject").doing("delivering a promise"),
         }
     })

@@ -1,34 +1,48 @@
 //! From a proof to a session.
 
+use auth_types::DeviceToken;
 use contract::{
     cookies::Remember,
-    mfa::Gate,
+    mfa::{FactorOwed, Gate},
     session::{ClientInfo, CreateSession, Lifetime, SessionOpened},
 };
 use service_kit::{Error, bus::CallError};
 
 use crate::{
     app::App,
-    model::sign_in::{Authenticated, Next, PasswordAccepted},
+    model::sign_in::{AfterGate, Authenticated, Next, PasswordAccepted},
 };
+
+/// Where a sign-in has come to.
+pub enum SignedIn {
+    /// A session is open; in a trusted browser, under a new token.
+    As { opened: SessionOpened, device: Option<DeviceToken> },
+    /// Half way.
+    FactorOwed(FactorOwed),
+}
 
 /// Goes on from a right password: by way of mfa-svc where a second factor is
 /// owed, else straight to a session. A gate that does not answer lets nobody in.
 pub async fn after_password(
     app: &App,
     accepted: PasswordAccepted,
+    device: Option<DeviceToken>,
     remember: Remember,
     client: ClientInfo,
-) -> Result<SessionOpened, Error> {
-    let authenticated = match accepted.next() {
-        Next::Authenticated(authenticated) => authenticated,
+) -> Result<SignedIn, Error> {
+    let (authenticated, device) = match accepted.next() {
+        Next::Authenticated(authenticated) => (authenticated, None),
         Next::AskGate(accepted) => {
-            let gate = Gate { user_id: accepted.user().user.id.clone() };
-            let answer = app.bus.request(&gate).await?;
-            accepted.let_through(answer)
+            let (user, client) = (accepted.user().clone(), client.clone());
+            let gate = Gate { user, device, lifetime: lifetime(remember), client };
+            match accepted.after_gate(app.bus.request(&gate).await?) {
+                AfterGate::Authenticated(authenticated, device) => (authenticated, Some(device)),
+                AfterGate::FactorOwed(owed) => return Ok(SignedIn::FactorOwed(owed)),
+            }
         }
     };
-    open(app, authenticated, remember, client).await
+    let opened = open(app, authenticated, remember, client).await?;
+    Ok(SignedIn::As { opened, device })
 }
 
 /// Opens a session for someone who is who they say.
@@ -38,11 +52,15 @@ pub async fn open(
     remember: Remember,
     client: ClientInfo,
 ) -> Result<SessionOpened, Error> {
-    let lifetime = match remember {
-        Remember::Yes => Lifetime::Standard,
-        Remember::No => Lifetime::Short,
-    };
     let (user, proof) = authenticated.into_parts();
+    let lifetime = lifetime(remember);
     let opened = app.bus.request(&CreateSession { user, proof, lifetime, client }).await;
     opened.map_err(CallError::into)
+}
+
+fn lifetime(remember: Remember) -> Lifetime {
+    match remember {
+        Remember::Yes => Lifetime::Standard,
+        Remember::No => Lifetime::Short,
+    }
 }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use contract::mail::Template;
+use contract::mail::{FactorChange, Template};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 /// Longest name we greet somebody by, in characters.
@@ -28,24 +28,71 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "password-recovered.subject.txt",
     "password-recovered.txt",
     "password-recovered.html",
+    "reset-password.subject.txt",
+    "reset-password.txt",
+    "reset-password.html",
+    "password-changed.subject.txt",
+    "password-changed.txt",
+    "password-changed.html",
+    "change-email-confirm.subject.txt",
+    "change-email-confirm.txt",
+    "change-email-confirm.html",
+    "change-email-verify.subject.txt",
+    "change-email-verify.txt",
+    "change-email-verify.html",
+    "email-changed.subject.txt",
+    "email-changed.txt",
+    "email-changed.html",
+    "delete-account.subject.txt",
+    "delete-account.txt",
+    "delete-account.html",
+    "two-factor-code.subject.txt",
+    "two-factor-code.txt",
+    "two-factor-code.html",
+    "two-factor-changed.subject.txt",
+    "two-factor-changed.txt",
+    "two-factor-changed.html",
 ];
 
 /// What [`sample`] knows.
-pub const SAMPLE_NAMES: [&str; 2] = ["verify-email", "password-recovered"];
+pub const SAMPLE_NAMES: [&str; 10] = [
+    "verify-email",
+    "password-recovered",
+    "reset-password",
+    "password-changed",
+    "change-email-confirm",
+    "change-email-verify",
+    "email-changed",
+    "delete-account",
+    "two-factor-code",
+    "two-factor-changed",
+];
 
 /// A template with made-up data, to look at and to try it.
 #[must_use]
-pub fn sample(name: &str) -> Option<Template> {
-    let person = "Ann Example".to_owned();
-    match name {
-        "verify-email" => Some(Template::VerifyEmail {
-            name: person,
-            url: "https://panel.example.com/api/auth/verify-email?token=sample&callbackURL=%2F"
-                .to_owned(),
-        }),
-        "password-recovered" => Some(Template::PasswordRecovered { name: person }),
-        _ => None,
-    }
+pub fn sample(sample_name: &str) -> Option<Template> {
+    let name = "Ann Example".to_owned();
+    let new_email = "ann@example.org".to_owned();
+    let url = |path: &str| format!("https://panel.example.com/api/auth/{path}callbackURL=%2F");
+    Some(match sample_name {
+        "verify-email" => Template::VerifyEmail { name, url: url("verify-email?token=sample&") },
+        "password-recovered" => Template::PasswordRecovered { name },
+        "reset-password" => Template::ResetPassword { name, url: url("reset-password/sample?") },
+        "password-changed" => Template::PasswordChanged { name },
+        "change-email-confirm" => {
+            Template::ChangeEmailConfirm { name, new_email, url: url("verify-email?token=sample&") }
+        }
+        "change-email-verify" => {
+            Template::ChangeEmailVerify { name, url: url("verify-email?token=sample&") }
+        }
+        "email-changed" => Template::EmailChanged { name, new_email },
+        "delete-account" => {
+            Template::DeleteAccount { name, url: url("delete-user/callback?token=sample&") }
+        }
+        "two-factor-code" => Template::TwoFactorCode { name, code: "012345".to_owned() },
+        "two-factor-changed" => Template::TwoFactorChanged { name, change: FactorChange::TotpEnabled },
+        _ => return None,
+    })
 }
 
 /// What a mail says.
@@ -113,12 +160,26 @@ fn replacement(dir: &Path, file: &str) -> anyhow::Result<Option<String>> {
 
 /// What each template may use.
 fn data(template: &Template) -> Value {
+    let person = |name: &str| one_line(name, NAME_MAX_CHARS);
     match template {
-        Template::VerifyEmail { name, url } => {
-            context! { name => one_line(name, NAME_MAX_CHARS), url => url.as_str() }
+        Template::VerifyEmail { name, url }
+        | Template::ResetPassword { name, url }
+        | Template::ChangeEmailVerify { name, url }
+        | Template::DeleteAccount { name, url } => context! { name => person(name), url => url.as_str() },
+        Template::PasswordRecovered { name } | Template::PasswordChanged { name } => {
+            context! { name => person(name) }
         }
-        Template::PasswordRecovered { name } => {
-            context! { name => one_line(name, NAME_MAX_CHARS) }
+        Template::ChangeEmailConfirm { name, new_email, url } => {
+            context! { name => person(name), new_email => new_email.as_str(), url => url.as_str() }
+        }
+        Template::EmailChanged { name, new_email } => {
+            context! { name => person(name), new_email => new_email.as_str() }
+        }
+        Template::TwoFactorCode { name, code } => {
+            context! { name => person(name), code => code.as_str() }
+        }
+        Template::TwoFactorChanged { name, change } => {
+            context! { name => person(name), change => change.name() }
         }
     }
 }

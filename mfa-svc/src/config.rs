@@ -8,6 +8,8 @@ use service_kit::{Deployment, Env};
 pub struct Config {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
+    pub database_url: SecretString,
+    pub database_connections: u32,
     pub nats_url: SecretString,
     pub deployment: Deployment,
 }
@@ -15,9 +17,20 @@ pub struct Config {
 impl Config {
     pub fn read(env: &Env) -> Option<Self> {
         let listen = env.or("LISTEN_ADDR", "127.0.0.1:3007", "address for the gateway's requests");
-        let admin = env.or("ADMIN_ADDR", "127.0.0.1:3008", "address of /livez, /readyz and /metrics");
+        let admin =
+            env.or("ADMIN_ADDR", "127.0.0.1:3008", "address of /livez, /readyz and /metrics");
+        let database_url =
+            env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
+        let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
         let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
         let deployment = Deployment::read(env);
-        Some(Self { listen: listen?, admin: admin?, nats_url: nats_url?, deployment: deployment? })
+        Some(Self {
+            listen: listen?,
+            admin: admin?,
+            database_url: database_url?,
+            database_connections: connections?,
+            nats_url: nats_url?,
+            deployment: deployment?,
+        })
     }
 }

@@ -1,9 +1,21 @@
 //! Second factors.
 //!
-//! So far the service only holds the gate: identity-svc asks it before it lets a
-//! user with a second factor in, and it lets none in, because it cannot verify
-//! one yet. It serves no HTTP routes of its own.
+//! Where to look: `app.rs` has every route on one screen; `routes/` is the wire, `model/`
+//! the rules, `store/` the SQL, `bus.rs` what identity-svc asks at a sign-in. `prover.rs`
+//! says who gives a code, `proving.rs` is the one place that judges it, and `changes.rs`
+//! what follows when a factor becomes another one.
 
 pub mod app;
 pub mod bus;
+pub mod changes;
 pub mod config;
+pub mod metrics;
+pub mod model;
+pub mod passwords;
+pub mod promises;
+pub mod prover;
+pub mod proving;
+pub mod purge;
+pub mod routes;
+pub mod store;
+pub mod turns;

@@ -5,5 +5,10 @@ use std::process::ExitCode;
 use mfa_svc::{app, config::Config};
 
 fn main() -> ExitCode {
-    service_kit::run("mfa-svc", "second factors", Config::read, app::start)
+    service_kit::run(
+        "mfa-svc",
+        "second factors: codes of apps, codes by mail, backup codes, trusted devices",
+        Config::read,
+        app::start,
+    )
 }

@@ -3,25 +3,24 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use auth_types::{Clock, SystemClock, Timestamp, TokenDigest};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
-use contract::{origin::TrustedOrigins, session::LiveSession};
+use auth_types::{Clock, SystemClock, Timestamp, TokenDigest, UserId};
+use axum::{Router, extract::FromRef};
+use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSession};
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies, current::Truth, database, http_server,
+    AdminCaller, Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies, current::Truth, database, http_server,
+    outbox::Bell,
 };
 use sqlx::PgPool;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     bus,
     config::Config,
-    metrics::Metrics,
-    revocation, routes,
+    metrics::{AdminAction, Metrics},
+    promises, revocation, routes,
     store::{copies::Copies, sessions},
 };
 
@@ -30,6 +29,7 @@ pub struct App {
     pub db: PgPool,
     pub copies: Copies,
     pub bus: Bus,
+    pub bell: Bell,
     pub clock: Arc<dyn Clock>,
     pub deployment: Deployment,
     pub metrics: Metrics,
@@ -66,6 +66,7 @@ impl App {
             db: database::open(url, "session", sqlx::migrate!(), connections, kit)?,
             copies: Copies::new(RedisLink::start(config.redis_url.expose_secret(), kit)?),
             bus: Bus::connect(config.nats_url.expose_secret(), kit).await?,
+            bell: Bell::default(),
             clock,
             metrics: Metrics::register(kit.registry()),
             deployment: config.deployment.clone(),
@@ -76,32 +77,67 @@ impl App {
     pub async fn current(&self, headers: &HeaderMap, now: Timestamp) -> Result<Current, WithCookies<Error>> {
         Current::find(self, &self.deployment.cookies, headers, now).await
     }
+
+    /// The caller, if their session grants this permission.
+    pub async fn admin(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+        permission: Permission,
+    ) -> Result<AdminCaller, WithCookies<Error>> {
+        AdminCaller::find(self, &self.deployment.cookies, headers, now, permission).await
+    }
+
+    /// Counts what an admin does, and leaves a line of it.
+    pub fn acted(&self, caller: &AdminCaller, action: AdminAction, whom: &UserId) {
+        caller.audit(action.name(), whom.as_str());
+        self.metrics.admin_acted(action);
+    }
+}
+
+/// Every route. Its path and what it takes and gives stand at its handler.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(routes::sign_out::sign_out))
+        .routes(routes!(routes::list_sessions::list_sessions))
+        .routes(routes!(routes::revoke::revoke_session))
+        .routes(routes!(routes::revoke::revoke_sessions))
+        .routes(routes!(routes::revoke::revoke_other_sessions))
+        .routes(routes!(routes::update_session::update_session))
+        .routes(routes!(routes::admin_sessions::list_user_sessions))
+        .routes(routes!(routes::admin_sessions::revoke_user_session))
+        .routes(routes!(routes::admin_sessions::revoke_user_sessions))
 }
 
 fn router(app: App) -> Router {
-    Router::new()
-        .route("/api/auth/sign-out", post(routes::sign_out::sign_out))
-        .route("/api/auth/list-sessions", get(routes::list_sessions::list_sessions))
-        .route("/api/auth/revoke-session", post(routes::revoke::revoke_session))
-        .route("/api/auth/revoke-sessions", post(routes::revoke::revoke_sessions))
-        .route("/api/auth/revoke-other-sessions", post(routes::revoke::revoke_other_sessions))
-        .with_state(app)
+    Router::from(routes()).with_state(app)
+}
+
+/// What the routes say of themselves.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    routes().into_openapi()
 }
 
 fn serve_bus(app: &App, kit: &Kit) {
     let with = |app: &App| app.clone();
     let (create, resolve, refresh, changed, revoke) = (with(app), with(app), with(app), with(app), with(app));
+    let (impersonate, revoke_one, rotate) = (with(app), with(app), with(app));
     app.bus.serve(kit, move |call| bus::create(create.clone(), call));
     app.bus.serve(kit, move |call| bus::resolve(resolve.clone(), call));
     app.bus.serve(kit, move |call| bus::refresh(refresh.clone(), call));
     app.bus.serve(kit, move |call| bus::user_changed(changed.clone(), call));
     app.bus.serve(kit, move |call| bus::revoke_user(revoke.clone(), call));
+    app.bus.serve(kit, move |call| bus::impersonate(impersonate.clone(), call));
+    app.bus.serve(kit, move |call| bus::rotate(rotate.clone(), call));
+    app.bus.serve(kit, move |call| bus::revoke(revoke_one.clone(), call));
 }
 
 /// Starts everything, and returns when the service has been told to stop.
 pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     let app = App::open(&config, Arc::new(SystemClock), &mut kit).await?;
     serve_bus(&app, &kit);
+    promises::start(&app, &mut kit);
     revocation::start_settling(&app, &kit);
     let gateway_key = app.deployment.secrets.gateway_key();
     http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;

@@ -1,15 +1,20 @@
 //! What other services and the gateway ask over NATS.
 
-use auth_types::TokenDigest;
-use contract::session::{
-    CreateSession, LiveSession, RefreshSession, ResolveSession, RevokeUser, SessionOpened, UserChanged,
-    Version,
+use auth_types::{TokenDigest, UserId};
+use contract::{
+    Refusal,
+    permission::Permission,
+    session::{
+        CreateSession, Impersonate, LiveSession, RefreshSession, ResolveSession, RevokeSession, RevokeUser,
+        RotateSession, SessionOpened, UserChanged, Version,
+    },
+    user::User,
 };
 use service_kit::{Error, Fault, While, fault::Chain};
 
 use crate::{
     app::App,
-    model::opening,
+    model::opening::{self, Ground},
     revocation,
     store::{
         pending_revocations::{self, Ending, Notes},
@@ -25,11 +30,57 @@ pub async fn create(app: App, call: CreateSession) -> Result<SessionOpened, Erro
     opening::check(&known, call.user.version, now)?;
     let (token, session) =
         opening::open(&known.snapshot, call.lifetime, call.client, now, &mut rand::rng());
-    sessions::insert(&mut *tx, &session, token.digest(), call.proof).await?;
+    sessions::insert(&mut *tx, &session, token.digest(), Ground::Proof(call.proof)).await?;
     tx.commit().await.doing("opening a session")?;
 
     app.metrics.opened.inc();
     tracing::info!(user.id = %session.user_id, session.id = %session.id, proof = ?call.proof, "a session was opened");
+    let version = Version { session: 1, user: known.snapshot.version };
+    let live = LiveSession { session: session.clone(), user: known.snapshot.user, version };
+    copy(&app, token.digest(), &live).await;
+    Ok(SessionOpened { token, session })
+}
+
+/// Opens a session in which an admin acts as somebody else. The admin's own session
+/// is held meanwhile, so that the two cannot end in the wrong order.
+pub async fn impersonate(app: App, call: Impersonate) -> Result<SessionOpened, Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await.doing("starting an impersonation")?;
+    let from = sessions::hold_live(&mut tx, call.from, now).await?;
+    let from = from.ok_or(Permission::Impersonate.refusal())?;
+    let known = user_snapshots::learn(&mut tx, &call.user).await?;
+    opening::check_impersonation(&from, &known, now)?;
+    opening::check(&known, call.user.version, now)?;
+    let admin = from.user.id;
+    let (token, session) =
+        opening::impersonate(&known.snapshot, admin, call.client, now, &mut rand::rng());
+    sessions::insert(&mut *tx, &session, token.digest(), Ground::Impersonation(&from.session.id)).await?;
+    tx.commit().await.doing("opening an impersonation")?;
+
+    app.metrics.opened.inc();
+    let version = Version { session: 1, user: known.snapshot.version };
+    let live = LiveSession { session: session.clone(), user: known.snapshot.user, version };
+    copy(&app, token.digest(), &live).await;
+    Ok(SessionOpened { token, session })
+}
+
+/// Puts a new session in the place of one that stands; of many callers one does.
+pub async fn rotate(app: App, call: RotateSession) -> Result<SessionOpened, Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await.doing("starting to rotate a session")?;
+    let known = user_snapshots::learn(&mut tx, &call.user).await?;
+    opening::check(&known, call.user.version, now)?;
+    let old = sessions::hold_live(&mut tx, call.from, now).await?;
+    let old = old.filter(|old| old.user.id == call.user.user.id).ok_or(Refusal::Unauthorized)?.session;
+    let replaced = old.id.clone();
+    let (token, session) = opening::rotate(&known.snapshot, old, now, &mut rand::rng())?;
+    sessions::insert(&mut *tx, &session, token.digest(), Ground::Rotation(&replaced)).await?;
+    pending_revocations::end(&mut tx, Ending::Of(call.from)).await?;
+    tx.commit().await.doing("rotating a session")?;
+
+    app.metrics.rotated.inc();
+    tracing::info!(user.id = %session.user_id, session.id = %session.id, replaced = %replaced, "a session was rotated");
+    revocation::settle(&app, Notes::Of(call.from)).await?;
     let version = Version { session: 1, user: known.snapshot.version };
     let live = LiveSession { session: session.clone(), user: known.snapshot.user, version };
     copy(&app, token.digest(), &live).await;
@@ -72,13 +123,35 @@ pub async fn extend(app: &App, digest: TokenDigest) -> Result<Option<LiveSession
 /// Rewrites every copy of a changed user's sessions before it answers.
 pub async fn user_changed(app: App, call: UserChanged) -> Result<(), Error> {
     let mut tx = app.db.begin().await.doing("starting to store a changed user")?;
-    user_snapshots::learn(&mut tx, &call.user).await?;
+    let known = user_snapshots::learn(&mut tx, &call.user).await?.snapshot.user;
+    let ended = pending_revocations::end(&mut tx, not_any_more(&known)).await?;
     tx.commit().await.doing("storing a changed user")?;
-    let sessions = sessions::find_of_user(&app.db, &call.user.user.id, app.clock.now()).await?;
-    for (digest, live) in sessions {
+    app.metrics.revoked.inc_by(ended);
+    revocation::settle(&app, Notes::OfImpersonations).await?;
+    show(&app, &call.user.user.id).await
+}
+
+/// Rewrites the copies of a user's sessions with what is known of the user now.
+async fn show(app: &App, user: &UserId) -> Result<(), Error> {
+    for (digest, live) in sessions::find_of_user(&app.db, user, app.clock.now()).await? {
         app.copies.put(digest, &live).await?;
     }
     Ok(())
+}
+
+/// Nobody acts as an admin, and nobody else acts as others: what a change of the
+/// user's role leaves behind of either ends.
+fn not_any_more(user: &User) -> Ending<'_> {
+    if Permission::Impersonate.is_held_by(&user.role) {
+        Ending::ImpersonationsOf(&user.id)
+    } else {
+        Ending::ImpersonationsBy(&user.id)
+    }
+}
+
+/// Ends one session, if it has not ended yet.
+pub async fn revoke(app: App, call: RevokeSession) -> Result<(), Error> {
+    Ok(revocation::revoke(&app, Ending::Of(call.digest)).await?)
 }
 
 /// Ends all sessions of a user, also those that are just being opened on the
@@ -88,12 +161,15 @@ pub async fn revoke_user(app: App, call: RevokeUser) -> Result<(), Error> {
     let mut tx = app.db.begin().await.doing("starting to revoke a user's sessions")?;
     user_snapshots::learn(&mut tx, &call.user).await?;
     user_snapshots::open_from(&mut tx, user, call.user.version).await?;
-    let ended = pending_revocations::end(&mut *tx, Ending::All(user)).await?;
+    let ending = call.keep.as_ref().map_or(Ending::All(user), |kept| Ending::AllBut(user, kept));
+    let ended = pending_revocations::end(&mut tx, ending).await?;
     tx.commit().await.doing("revoking a user's sessions")?;
 
     app.metrics.revoked.inc_by(ended);
     tracing::info!(user.id = %user, sessions = ended, reason = ?call.reason, "a user's sessions were revoked");
-    Ok(revocation::settle(&app, Notes::OfUser(user)).await?)
+    revocation::settle(&app, Notes::OfUser(user)).await?;
+    revocation::settle(&app, Notes::OfImpersonations).await?;
+    show(&app, user).await
 }
 
 /// Writes a copy if it can. Without one, the gateway asks us; so this never fails

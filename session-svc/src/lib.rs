@@ -13,6 +13,7 @@ pub mod bus;
 pub mod config;
 pub mod metrics;
 pub mod model;
+pub mod promises;
 pub mod revocation;
 pub mod routes;
 pub mod store;

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use contract::session::SessionsRevoked;
 use service_kit::{
-    Fault,
+    Fault, Kit, While,
     fault::Chain,
-    Kit,
 };
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -30,9 +29,12 @@ const PURGE_AFTER: Duration = Duration::from_hours(24);
 
 /// Ends sessions, and returns when they are dead everywhere we can reach.
 pub async fn revoke(app: &App, ending: Ending<'_>) -> Result<(), Fault> {
-    let ended = pending_revocations::end(&app.db, ending).await?;
+    let mut tx = app.db.begin().await.doing("starting to end sessions")?;
+    let ended = pending_revocations::end(&mut tx, ending).await?;
+    tx.commit().await.doing("ending sessions")?;
     app.metrics.revoked.inc_by(ended);
-    settle(app, notes(ending)).await
+    settle(app, notes(ending)).await?;
+    settle(app, Notes::OfImpersonations).await
 }
 
 /// Sees to it that Redis has dropped what these notes speak of. Notes that an
@@ -55,6 +57,9 @@ fn notes(ending: Ending<'_>) -> Notes<'_> {
     match ending {
         Ending::Of(digest) => Notes::Of(digest),
         Ending::Named { user, .. } | Ending::All(user) | Ending::AllBut(user, _) => Notes::OfUser(user),
+        Ending::ImpersonationsBy(_) | Ending::ImpersonationsOf(_) => Notes::OfImpersonations,
+        // Whose it was is forgotten when an earlier call has ended it already.
+        Ending::Anybodys { .. } => Notes::Any,
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod email;
+pub mod factor_token;
 pub mod ids;
 pub mod random;
 pub mod role;
@@ -12,6 +13,7 @@ pub mod token;
 
 pub use clock::{Clock, SystemClock};
 pub use email::Email;
+pub use factor_token::{ChallengeToken, DeviceToken};
 pub use ids::{AccountId, SessionId, UserId};
 pub use role::Roles;
 pub use timestamp::Timestamp;

@@ -5,6 +5,12 @@ use rand::{CryptoRng, RngExt};
 /// `[a-zA-Z0-9]`: ids, session tokens, reset tokens (contract 2.1).
 pub const ALPHANUMERIC: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
+/// `[a-zA-Z0-9_-]`: challenges, trusted devices, TOTP secrets (contract 2.1).
+pub const URL_SAFE: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+/// `[0-9]`: one-time codes.
+pub const DIGITS: &[u8] = b"0123456789";
+
 /// `length` characters of `alphabet`, each equally likely.
 ///
 /// # Panics

@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem};
+use time::{
+    Date, OffsetDateTime, PrimitiveDateTime,
+    format_description::{BorrowedFormatItem, well_known::{Iso8601, Rfc3339}},
+};
 
 /// `2026-11-23T23:09:28.504Z` (contract 1.4). Clients turn exactly this form into dates.
 const FORMAT: &[BorrowedFormatItem<'static>] = time::macros::format_description!(
@@ -17,6 +20,17 @@ const FORMAT: &[BorrowedFormatItem<'static>] = time::macros::format_description!
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
+    /// An instant as clients write it: RFC 3339, with any offset and any fraction; or
+    /// a date alone, which is its midnight in UTC.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let midnight = || Some(Date::parse(text, &Iso8601::DATE).ok()?.midnight().assume_utc());
+        let instant = OffsetDateTime::parse(text, &Rfc3339).ok().or_else(midnight)?;
+        let instant = instant.checked_to_offset(time::UtcOffset::UTC)?;
+        // Other years have another number of digits, or none that Postgres knows.
+        (1..=9999).contains(&instant.year()).then(|| Self::from(instant))
+    }
+
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
         self.0.unix_timestamp()
@@ -81,6 +95,18 @@ impl<'de> Deserialize<'de> for Timestamp {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn clients_may_write_an_instant_in_more_than_one_way() {
+        let read = |text| Timestamp::parse(text).map(|instant| instant.to_string());
+        assert_eq!(read("2026-11-23T23:09:28.504Z"), Some("2026-11-23T23:09:28.504Z".into()));
+        assert_eq!(read("2026-11-24T01:09:28+02:00"), Some("2026-11-23T23:09:28.000Z".into()));
+        for text in
+            ["", "now", "2026-11-23", "9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -7,27 +7,16 @@ use auth_types::SessionToken;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 
-use crate::RootSecrets;
+use crate::{RootSecrets, uri};
+pub use crate::factor_cookies::PresentedDevice;
 
 /// `Max-Age` of a remembered session's cookie, in seconds. Always the full week,
 /// even when the session's own expiry is nearer (contract 2.6).
 const SESSION_MAX_AGE_SECS: u32 = 604_800;
-
-/// What JavaScript's `encodeURIComponent` escapes.
-const URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
 
 /// The cookies of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +26,12 @@ pub enum Name {
     DontRemember,
     /// Better Auth's cookie cache. We never set it, and clear what we are sent.
     SessionData,
+    /// An admin's own session, while they act as somebody else.
+    AdminSession,
+    /// A sign-in whose second factor is owed.
+    TwoFactor,
+    /// A browser from which no second factor is asked.
+    TrustDevice,
 }
 
 impl Name {
@@ -48,6 +43,9 @@ impl Name {
             Self::SessionToken => "better-auth.session_token",
             Self::DontRemember => "better-auth.dont_remember",
             Self::SessionData => "better-auth.session_data",
+            Self::AdminSession => "better-auth.admin_session",
+            Self::TwoFactor => "better-auth.two_factor",
+            Self::TrustDevice => "better-auth.trust_device",
         }
     }
 
@@ -56,6 +54,9 @@ impl Name {
             Self::SessionToken => "__Secure-better-auth.session_token",
             Self::DontRemember => "__Secure-better-auth.dont_remember",
             Self::SessionData => "__Secure-better-auth.session_data",
+            Self::AdminSession => "__Secure-better-auth.admin_session",
+            Self::TwoFactor => "__Secure-better-auth.two_factor",
+            Self::TrustDevice => "__Secure-better-auth.trust_device",
         }
     }
 }
@@ -67,11 +68,19 @@ pub enum Remember {
     No,
 }
 
+/// An admin's own session, as their browser keeps it while they act as somebody else.
+#[derive(Debug, Clone)]
+pub struct AdminSession {
+    pub token: SessionToken,
+    /// Whether the admin had asked to be remembered.
+    pub remember: Remember,
+}
+
 /// Writes and reads cookies under the deployment's secrets and scheme.
 #[derive(Clone)]
 pub struct Cookies {
     /// Keyed once: a clone is cheaper than keying anew for each request.
-    macs: Vec<Hmac<Sha256>>,
+    pub(crate) macs: Vec<Hmac<Sha256>>,
     /// The base URL is https: names are prefixed, attributes say `Secure`, and a
     /// cookie without the prefix is not ours.
     secure: bool,
@@ -126,7 +135,38 @@ impl Cookies {
         Name::OF_SESSION.map(|name| self.clear(name))
     }
 
-    fn read(&self, headers: &HeaderMap, name: Name) -> Option<String> {
+    /// The admin's own session in a browser where they act as somebody else. A
+    /// signature does not cover the cookie's name, but no other cookie's value has
+    /// this form.
+    #[must_use]
+    pub fn admin_session(&self, headers: &HeaderMap) -> Option<AdminSession> {
+        let value = self.read(headers, Name::AdminSession)?;
+        let (token, flag) = value.split_once(':')?;
+        let remember = if flag == "true" { Remember::No } else { Remember::Yes };
+        Some(AdminSession { token: SessionToken::parse(token)?, remember })
+    }
+
+    /// `Set-Cookie` values that put an admin into another's session, in the order
+    /// of contract 5.5. That session's cookie goes when the browser closes.
+    #[must_use]
+    pub fn start_impersonation(&self, admin: &AdminSession, token: &SessionToken) -> Vec<String> {
+        let flag = if admin.remember == Remember::No { "true" } else { "" };
+        let kept = format!("{}:{flag}", admin.token.expose());
+        let mut lines = Vec::from(self.clear_session());
+        lines.push(self.set(Name::AdminSession, &kept, Some(SESSION_MAX_AGE_SECS)));
+        lines.extend(self.set_session(token, Remember::No, Remember::No));
+        lines
+    }
+
+    /// `Set-Cookie` values that bring an admin back into their own session.
+    #[must_use]
+    pub fn stop_impersonation(&self, admin: &AdminSession, had: Remember) -> Vec<String> {
+        let mut lines = self.set_session(&admin.token, admin.remember, had);
+        lines.push(self.clear(Name::AdminSession));
+        lines
+    }
+
+    pub(crate) fn read(&self, headers: &HeaderMap, name: Name) -> Option<String> {
         let value = decode(find(headers, self.name(name))?);
         let (value, signature) = value.rsplit_once('.')?;
         if value.is_empty() || signature.len() != 44 || !signature.ends_with('=') {
@@ -139,13 +179,13 @@ impl Cookies {
         signed.then(|| value.to_owned())
     }
 
-    fn set(&self, name: Name, value: &str, max_age_secs: Option<u32>) -> String {
+    pub(crate) fn set(&self, name: Name, value: &str, max_age_secs: Option<u32>) -> String {
         let mac = self.macs[0].clone().chain_update(value.as_bytes()).finalize().into_bytes();
         let signed = format!("{value}.{}", BASE64_STANDARD.encode(mac));
-        self.line(name, &utf8_percent_encode(&signed, URI_COMPONENT).to_string(), max_age_secs)
+        self.line(name, &uri::component(&signed).to_string(), max_age_secs)
     }
 
-    fn clear(&self, name: Name) -> String {
+    pub(crate) fn clear(&self, name: Name) -> String {
         self.line(name, "", Some(0))
     }
 
@@ -238,6 +278,33 @@ mod tests {
             cookies(false).clear_session()[1],
             "better-auth.session_data=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
         );
+    }
+
+    #[test]
+    fn an_impersonation_keeps_the_admins_own_session_aside() {
+        let (yes, no) = (Remember::Yes, Remember::No);
+        let admin = |remember| AdminSession { token: token(), remember };
+        let kept = |remember| cookies(false).start_impersonation(&admin(remember), &token())[3].clone();
+        assert_eq!(
+            kept(yes),
+            "better-auth.admin_session=abcdefghijklmnopqrstuvwxyzABCDEF%3A.rxEWDjwQhJqwDONZLn8fq10qjoSeilopGLnFX%2FK4vgA%3D; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(
+            kept(no),
+            "better-auth.admin_session=abcdefghijklmnopqrstuvwxyzABCDEF%3Atrue.ztRSwq5lc5%2FUVc8OROw01Yq50VMjfTUQwEJyA7kFkgc%3D; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax"
+        );
+        for remember in [yes, no] {
+            let line = kept(remember);
+            let read = cookies(false).admin_session(&request(line.split(';').next().expect("a pair")));
+            assert!(read.is_some_and(|read| read.token.expose() == TOKEN && read.remember == remember));
+        }
+    }
+
+    #[test]
+    fn no_other_cookie_passes_for_the_admins_session() {
+        assert!(cookies(false).admin_session(&request(&format!("better-auth.admin_session={SIGNED}"))).is_none());
+        let kept = "abcdefghijklmnopqrstuvwxyzABCDEF%3A.rxEWDjwQhJqwDONZLn8fq10qjoSeilopGLnFX%2FK4vgA%3D";
+        assert!(!reads(&format!("better-auth.session_token={kept}")));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::{Purpose, RootSecrets};
 
@@ -76,13 +77,13 @@ impl Signer {
 }
 
 /// The public keys of a deployment, current and older.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Jwks {
     pub keys: Vec<Jwk>,
 }
 
 /// An Ed25519 public key (RFC 8037, section 2).
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Jwk {
     pub kty: String,
     pub crv: String,

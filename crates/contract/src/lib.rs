@@ -7,15 +7,20 @@
 
 pub mod bus;
 pub mod cookies;
+mod factor_cookies;
+pub mod identity;
 pub mod internal;
 pub mod jwt;
 pub mod mail;
 pub mod mfa;
 pub mod origin;
+pub mod permission;
 pub mod refusal;
+pub mod schema;
 pub mod secrets;
 pub mod session;
 pub mod session_copy;
+pub mod uri;
 pub mod user;
 
 pub use bus::{Answer, Call};

@@ -37,6 +37,47 @@ pub enum Template {
     VerifyEmail { name: String, url: String },
     /// Their password was set by somebody who holds the recovery key.
     PasswordRecovered { name: String },
+    /// Lets them choose a new password.
+    ResetPassword { name: String, url: String },
+    /// Their password is another one now.
+    PasswordChanged { name: String },
+    /// To the address they have: do they want another?
+    ChangeEmailConfirm { name: String, new_email: String, url: String },
+    /// To the address they want: is it theirs?
+    ChangeEmailVerify { name: String, url: String },
+    /// To the address they had: it is not theirs here any more.
+    EmailChanged { name: String, new_email: String },
+    /// Do they want to be deleted?
+    DeleteAccount { name: String, url: String },
+    /// The second factor of a sign-in.
+    TwoFactorCode { name: String, code: String },
+    /// Their second factor is another one now.
+    TwoFactorChanged { name: String, change: FactorChange },
+}
+
+/// What became of a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FactorChange {
+    /// Sign-ins ask for a code from an authenticator app.
+    TotpEnabled,
+    /// Sign-ins ask for a code sent by mail.
+    EmailCodesEnabled,
+    Disabled,
+    BackupCodesReplaced,
+}
+
+impl FactorChange {
+    /// As a template asks for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TotpEnabled => "totp-enabled",
+            Self::EmailCodesEnabled => "email-codes-enabled",
+            Self::Disabled => "disabled",
+            Self::BackupCodesReplaced => "backup-codes-replaced",
+        }
+    }
 }
 
 impl Template {
@@ -46,6 +87,14 @@ impl Template {
         match self {
             Self::VerifyEmail { .. } => "verify-email",
             Self::PasswordRecovered { .. } => "password-recovered",
+            Self::ResetPassword { .. } => "reset-password",
+            Self::PasswordChanged { .. } => "password-changed",
+            Self::ChangeEmailConfirm { .. } => "change-email-confirm",
+            Self::ChangeEmailVerify { .. } => "change-email-verify",
+            Self::EmailChanged { .. } => "email-changed",
+            Self::DeleteAccount { .. } => "delete-account",
+            Self::TwoFactorCode { .. } => "two-factor-code",
+            Self::TwoFactorChanged { .. } => "two-factor-changed",
         }
     }
 }
@@ -69,5 +118,15 @@ pub enum Outcome {
 /// Receipts for identity-svc's mails.
 impl Call for Receipt {
     const SUBJECT: &'static str = "identity.v1.mail-receipt";
+    type Reply = ();
+}
+
+/// Receipts for mfa-svc's mails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MfaReceipt(pub Receipt);
+
+impl Call for MfaReceipt {
+    const SUBJECT: &'static str = "mfa.v1.mail-receipt";
     type Reply = ();
 }

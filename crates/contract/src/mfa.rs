@@ -1,25 +1,89 @@
 //! What is asked of mfa-svc.
 
-use auth_types::UserId;
+use auth_types::{ChallengeToken, DeviceToken, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::bus::Call;
+use crate::{
+    bus::Call,
+    session::{ClientInfo, Lifetime},
+    user::UserSnapshot,
+};
 
 /// `mfa.v1.gate`: may this sign-in, whose password was right, go on without a
 /// second factor? Asked for users whose `twoFactorEnabled` is set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Gate {
-    pub user_id: UserId,
+    /// The user as they were when the password was judged.
+    pub user: UserSnapshot,
+    /// The trusted device that the browser claims to be.
+    pub device: Option<DeviceToken>,
+    /// How long the session is to live, once it may begin.
+    pub lifetime: Lifetime,
+    pub client: ClientInfo,
 }
 
 /// `Unavailable` instead of an answer means no: the factor may be owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateAnswer {
-    NoFactorOwed,
+    /// The device is trusted. What it claimed is used up; this takes its place.
+    DeviceTrusted {
+        device: DeviceToken,
+    },
+    FactorOwed(FactorOwed),
+}
+
+/// A sign-in that has come half way. It is no session, and cannot become one but by
+/// a second factor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FactorOwed {
+    pub challenge: ChallengeToken,
+    pub methods: Vec<Method>,
+}
+
+/// A second factor that the client may offer. Backup codes are not among them
+/// (contract 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    Totp,
+    Otp,
 }
 
 impl Call for Gate {
     const SUBJECT: &'static str = "mfa.v1.gate";
     type Reply = GateAnswer;
+}
+
+/// `mfa.v1.user.forget-devices`: no browser of this user is trusted any more, and no
+/// sign-in of theirs is half way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetDevices {
+    pub user_id: UserId,
+    pub reason: ForgetReason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForgetReason {
+    /// Wrong guesses count no more either: whoever guessed knew the old one.
+    NewPassword,
+    SignedOutEverywhere,
+    Banned,
+}
+
+impl Call for ForgetDevices {
+    const SUBJECT: &'static str = "mfa.v1.user.forget-devices";
+    type Reply = ();
+}
+
+/// `mfa.v1.user.delete`: everything that is kept of a user goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteUser {
+    pub user_id: UserId,
+}
+
+impl Call for DeleteUser {
+    const SUBJECT: &'static str = "mfa.v1.user.delete";
+    type Reply = ();
 }

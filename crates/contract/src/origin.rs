@@ -65,7 +65,8 @@ impl TrustedOrigins {
         let has_cookie = headers.contains_key(header::COOKIE);
         let site = text(FETCH_SITE).filter(|site| !site.is_empty());
         let mode = text(FETCH_MODE).filter(|mode| !mode.is_empty());
-        let is_browser = site.is_some() || mode.is_some() || headers.contains_key(FETCH_DEST);
+        let dest = text(FETCH_DEST).filter(|dest| !dest.is_empty());
+        let is_browser = site.is_some() || mode.is_some() || dest.is_some();
         let claimed = text(header::ORIGIN).or_else(|| text(header::REFERER));
 
         if signs_in == SignsIn::Yes

@@ -18,6 +18,11 @@ pub enum Purpose {
     WsToken,
     /// Shows a service that a request came through the gateway.
     GatewayKey,
+    /// Encrypts the secrets of authenticator apps.
+    FactorSecrets,
+    /// Hashes backup codes and codes sent by mail, which are too short to be hashed
+    /// without a key.
+    FactorCodes,
 }
 
 impl Purpose {
@@ -26,6 +31,8 @@ impl Purpose {
             Self::IdentityAssertion => b"stellar-auth identity assertion v1",
             Self::WsToken => b"stellar-auth ws token v1",
             Self::GatewayKey => b"stellar-auth gateway key v1",
+            Self::FactorSecrets => b"stellar-auth factor secrets v1",
+            Self::FactorCodes => b"stellar-auth factor codes v1",
         }
     }
 }
@@ -146,11 +153,17 @@ mod tests {
     #[test]
     fn each_purpose_and_each_secret_has_its_own_key() {
         let (old, new) = (RootSecrets::parse(OLD).expect("fit"), RootSecrets::parse(NEW).expect("fit"));
-        let purposes = [Purpose::IdentityAssertion, Purpose::WsToken, Purpose::GatewayKey];
+        let purposes = [
+            Purpose::IdentityAssertion,
+            Purpose::WsToken,
+            Purpose::GatewayKey,
+            Purpose::FactorSecrets,
+            Purpose::FactorCodes,
+        ];
         let mut keys: Vec<_> = purposes.iter().flat_map(|p| [*old.derive(*p), *new.derive(*p)]).collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 6);
+        assert_eq!(keys.len(), 2 * purposes.len());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use auth_types::{SessionId, SessionToken, Timestamp, TokenDigest, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     bus::Call,
@@ -14,6 +15,8 @@ use crate::{
 pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// Life of a session that the user asked not to be remembered.
 pub const SHORT_LIFETIME: Duration = Duration::from_hours(24);
+/// Life of a session in which an admin acts as somebody else.
+pub const IMPERSONATION_LIFETIME: Duration = Duration::from_hours(1);
 /// A session is extended once this much of its life is spent.
 pub const UPDATE_AGE: Duration = Duration::from_hours(24);
 /// A session younger than this may do what asks for a recent sign-in.
@@ -75,17 +78,27 @@ impl Session {
 }
 
 /// The session object of the protocol (contract 1.7).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Session)]
 pub struct SessionView<'a> {
+    #[schema(value_type = String, format = "date-time")]
     pub expires_at: Timestamp,
+    /// The caller's own token for their own session; its id for any other.
     pub token: &'a str,
+    #[schema(value_type = String, format = "date-time")]
     pub created_at: Timestamp,
+    #[schema(value_type = String, format = "date-time")]
     pub updated_at: Timestamp,
+    /// Empty when not known.
     pub ip_address: &'a str,
+    /// Empty when the client sent none.
     pub user_agent: &'a str,
+    #[schema(value_type = String)]
     pub user_id: &'a UserId,
+    #[schema(required, value_type = Option<String>)]
     pub impersonated_by: Option<&'a UserId>,
+    #[schema(value_type = String)]
     pub id: &'a SessionId,
 }
 
@@ -120,6 +133,14 @@ pub enum Proof {
     SignUp,
     /// They gave the right password, and no second factor is owed.
     Password,
+    /// The right password, in a browser that the second factor has been given in.
+    PasswordOnTrustedDevice,
+    /// The right password, and a code from their authenticator app.
+    PasswordAndTotp,
+    /// The right password, and a code sent to their address.
+    PasswordAndEmailCode,
+    /// The right password, and one of their backup codes.
+    PasswordAndBackupCode,
 }
 
 /// How long a session is to live.
@@ -151,6 +172,39 @@ pub struct SessionOpened {
 
 impl Call for CreateSession {
     const SUBJECT: &'static str = "session.v1.create";
+    type Reply = SessionOpened;
+}
+
+/// `session.v1.impersonate`: opens a session in which an admin acts as a user. It
+/// is for session-svc to see whether the admin may, because it alone knows what
+/// their session is worth now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Impersonate {
+    /// Whom they want to act as.
+    pub user: UserSnapshot,
+    /// The admin's own session. When it ends, so does the new one.
+    pub from: TokenDigest,
+    pub client: ClientInfo,
+}
+
+impl Call for Impersonate {
+    const SUBJECT: &'static str = "session.v1.impersonate";
+    type Reply = SessionOpened;
+}
+
+/// `session.v1.rotate`: a new session takes the place of one that stands, at the
+/// same instant. It is of the same device and on whoever's behalf the old one was;
+/// its life begins anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateSession {
+    /// The user after the change that asks for it.
+    pub user: UserSnapshot,
+    pub from: TokenDigest,
+}
+
+/// Refused with [`Unauthorized`](crate::Refusal::Unauthorized) where the old one has ended.
+impl Call for RotateSession {
+    const SUBJECT: &'static str = "session.v1.rotate";
     type Reply = SessionOpened;
 }
 
@@ -195,6 +249,9 @@ impl Call for UserChanged {
 pub struct RevokeUser {
     pub user: UserSnapshot,
     pub reason: RevokeReason,
+    /// The one session that stays, where the user has just proved in it who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<SessionId>,
 }
 
 impl Call for RevokeUser {
@@ -202,10 +259,32 @@ impl Call for RevokeUser {
     type Reply = ();
 }
 
+/// `session.v1.revoke`: ends one session, if it has not ended yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokeSession {
+    pub digest: TokenDigest,
+}
+
+impl Call for RevokeSession {
+    const SUBJECT: &'static str = "session.v1.revoke";
+    type Reply = ();
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeReason {
     PasswordReset,
+    PasswordChanged,
+    /// They deleted their account.
+    UserDeleted,
+    /// An admin chose a new password for them.
+    PasswordSet,
+    /// An admin turned their second factor off.
+    SecondFactorRemoved,
+    /// They have another second factor than before, or none any more.
+    SecondFactorChanged,
+    Banned,
+    UserRemoved,
 }
 
 /// `session.v1.revoked`: said to every gateway when sessions have ended.

@@ -9,11 +9,14 @@
 
 use std::{fmt::Debug, path::Path};
 
-use auth_types::{Email, Roles, SessionId, SessionToken, Timestamp, TokenDigest, UserId};
+use auth_types::{
+    ChallengeToken, DeviceToken, Email, Roles, SessionId, SessionToken, Timestamp, TokenDigest, UserId,
+};
 use contract::{
     Answer, Call, Refusal,
-    mail::{self, Mail, Outcome, Receipt, Template},
-    mfa::{Gate, GateAnswer},
+    mail::{self, FactorChange, Mail, MfaReceipt, Outcome, Receipt, Template},
+    identity::{GetUser, SetTwoFactor, VerifyPassword},
+    mfa::{DeleteUser, FactorOwed, ForgetDevices, ForgetReason, Gate, GateAnswer, Method},
     session::*,
     session_copy::{self, Provenance, SessionCopy},
     user::{User, UserSnapshot},
@@ -92,13 +95,30 @@ fn session_messages() {
     keeps(CreateSession::SUBJECT, &create);
     let token = SessionToken::parse("t4VzMePCoxmvndXmNB7VZmfc9QbYRFV3").unwrap();
     keeps("session.v1.create.reply", &Answer::Done(SessionOpened { token, session: session() }));
+    let client = create.client.clone();
+    keeps(Impersonate::SUBJECT, &Impersonate { user: snapshot(), from: digest(), client });
+    keeps(RotateSession::SUBJECT, &RotateSession { user: snapshot(), from: digest() });
+    keeps(RevokeSession::SUBJECT, &RevokeSession { digest: digest() });
     keeps(ResolveSession::SUBJECT, &ResolveSession { digest: digest() });
     keeps("session.v1.resolve.reply", &Answer::Done(Some(live())));
     keeps("session.v1.resolve.reply-none", &Answer::<Option<LiveSession>>::Done(None));
     keeps(RefreshSession::SUBJECT, &RefreshSession { digest: digest() });
     keeps(UserChanged::SUBJECT, &UserChanged { user: snapshot() });
     let reason = RevokeReason::PasswordReset;
-    keeps(RevokeUser::SUBJECT, &RevokeUser { user: snapshot(), reason });
+    keeps(RevokeUser::SUBJECT, &RevokeUser { user: snapshot(), reason, keep: None });
+    let keep = Some(session().id);
+    keeps("session.v1.revoke-user.keep", &RevokeUser { user: snapshot(), reason, keep });
+    let all = [
+        RevokeReason::PasswordReset,
+        RevokeReason::PasswordChanged,
+        RevokeReason::UserDeleted,
+        RevokeReason::PasswordSet,
+        RevokeReason::SecondFactorRemoved,
+        RevokeReason::SecondFactorChanged,
+        RevokeReason::Banned,
+        RevokeReason::UserRemoved,
+    ];
+    keeps("session.v1.revoke-user.reasons", &all);
     keeps(SessionsRevoked::SUBJECT, &SessionsRevoked { digests: vec![digest()] });
 }
 
@@ -111,8 +131,43 @@ fn answers_without_a_value() {
 
 #[test]
 fn mfa_messages() {
-    keeps(Gate::SUBJECT, &Gate { user_id: user().id });
-    keeps("mfa.v1.gate.reply", &Answer::Done(GateAnswer::NoFactorOwed));
+    let client = ClientInfo { ip_address: "203.0.113.7".into(), user_agent: "curl/8".into() };
+    let device = DeviceToken::parse("trust-device-abcdefghijklmnopqrstuvwxyzABCDEF").unwrap();
+    let gate = |device| Gate { user: snapshot(), device, lifetime: Lifetime::Short, client: client.clone() };
+    keeps(Gate::SUBJECT, &gate(Some(device.clone())));
+    keeps("mfa.v1.gate.no-device", &gate(None));
+    let challenge = ChallengeToken::parse("2fa-_BzMFiQ_OF9dpemlxbbW").unwrap();
+    let owed = FactorOwed { challenge, methods: vec![Method::Totp, Method::Otp] };
+    keeps("mfa.v1.gate.reply", &Answer::Done(GateAnswer::FactorOwed(owed)));
+    keeps("mfa.v1.gate.reply-trusted", &Answer::Done(GateAnswer::DeviceTrusted { device }));
+    let reasons = [ForgetReason::NewPassword, ForgetReason::SignedOutEverywhere, ForgetReason::Banned];
+    keeps(ForgetDevices::SUBJECT, &ForgetDevices { user_id: user().id, reason: reasons[0] });
+    keeps("mfa.v1.user.forget-devices.reasons", &reasons);
+    keeps(DeleteUser::SUBJECT, &DeleteUser { user_id: user().id });
+}
+
+#[test]
+fn identity_messages() {
+    let user_id = user().id;
+    keeps(GetUser::SUBJECT, &GetUser { user_id: user_id.clone() });
+    keeps("identity.v1.user.get.reply", &Answer::Done(Some(snapshot())));
+    let verify = VerifyPassword { user_id: user_id.clone(), password: "correct horse".into() };
+    keeps(VerifyPassword::SUBJECT, &verify);
+    let change = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
+    keeps(SetTwoFactor::SUBJECT, &SetTwoFactor { change, user_id, enabled: true, kept: session().id });
+}
+
+fn account_mails() -> [Template; 6] {
+    let (name, url) = ("Ann".to_owned(), "https://panel.example.com/api/auth/x?token=x".to_owned());
+    let new_email = "ann@example.org".to_owned();
+    [
+        Template::ResetPassword { name: name.clone(), url: url.clone() },
+        Template::PasswordChanged { name: name.clone() },
+        Template::ChangeEmailConfirm { name: name.clone(), new_email: new_email.clone(), url: url.clone() },
+        Template::ChangeEmailVerify { name: name.clone(), url: url.clone() },
+        Template::EmailChanged { name: name.clone(), new_email },
+        Template::DeleteAccount { name, url },
+    ]
 }
 
 #[test]
@@ -126,6 +181,16 @@ fn mail_messages() {
     let url = "https://panel.example.com/api/auth/verify-email?token=x".to_owned();
     keeps(mail::SUBJECT, &mail(Template::VerifyEmail { name: "Ann".into(), url }));
     keeps("mail.v1.send.password-recovered", &mail(Template::PasswordRecovered { name: "Ann".into() }));
+    for template in account_mails() {
+        keeps(&format!("mail.v1.send.{}", template.name()), &mail(template));
+    }
+    let code = Template::TwoFactorCode { name: "Ann".into(), code: "012345".into() };
+    keeps("mail.v1.send.two-factor-code", &mail(code));
+    let change = FactorChange::TotpEnabled;
+    keeps("mail.v1.send.two-factor-changed", &mail(Template::TwoFactorChanged { name: "Ann".into(), change }));
+    let changes = [change, FactorChange::EmailCodesEnabled, FactorChange::Disabled, FactorChange::BackupCodesReplaced];
+    keeps("mail.v1.send.two-factor-changed.changes", &changes);
+    keeps(MfaReceipt::SUBJECT, &MfaReceipt(Receipt { id: Uuid::from_u128(1), outcome: Outcome::Sent }));
     keeps(Receipt::SUBJECT, &Receipt { id: Uuid::from_u128(1), outcome: Outcome::Sent });
 }
 

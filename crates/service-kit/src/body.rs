@@ -40,6 +40,11 @@ pub type JsonBody = Body<false>;
 pub type SignInBody = Body<true>;
 
 impl<const FORMS: bool> Body<FORMS> {
+    /// The fields of an endpoint that needs none.
+    pub fn optional_fields(self) -> Result<Fields, Problems> {
+        Fields::of(Some(self.0.unwrap_or_else(|| Value::Object(Map::new()))))
+    }
+
     /// The fields of an endpoint that needs some.
     pub fn fields(self) -> Result<Fields, Problems> {
         Fields::of(self.0)
@@ -106,6 +111,7 @@ fn check_callbacks(origins: &TrustedOrigins, body: Option<&Value>, query: Option
         match body.and_then(|body| body.get(field)) {
             Some(Value::String(target)) => check_callback(origins, target, refusal)?,
             None | Some(Value::Null | Value::Bool(false)) => {}
+            Some(Value::Number(number)) if number.as_f64() == Some(0.0) => {}
             Some(_) => return Err(Error::Message(format!("Invalid {label}: expected a string"))),
         }
         // The original reads it from the query when the body has none. Both are

@@ -1,4 +1,5 @@
-//! What a handler is told about its caller: where they are, and what time it is.
+//! What a handler is told besides the body: who calls and from where, what time it
+//! is, and what the query says.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -6,6 +7,8 @@ use auth_types::{Clock, Timestamp};
 use axum::extract::{FromRef, FromRequestParts};
 use contract::{internal::CLIENT_ADDR_HEADER, session::ClientInfo};
 use http::{header, request::Parts};
+
+use crate::fields::Fields;
 
 /// Longest user agent we keep, in bytes.
 const USER_AGENT_MAX_BYTES: usize = 1024;
@@ -23,6 +26,18 @@ where
 
     async fn from_request_parts(_: &mut Parts, state: &S) -> Result<Self, Infallible> {
         Ok(Self(Arc::<dyn Clock>::from_ref(state).now()))
+    }
+}
+
+/// The keys of the request's query, to be read like the fields of a body.
+#[derive(Debug)]
+pub struct Query(pub Fields);
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Fields::of_query(parts.uri.query().unwrap_or_default())))
     }
 }
 

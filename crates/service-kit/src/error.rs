@@ -15,11 +15,19 @@ use crate::{
 
 /// Seconds after which a caller may ask again when something is away.
 const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("1");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Why a route under `/api/auth` does not do what was asked (contract 1.5).
 #[derive(Debug)]
 pub enum Error {
     Refused(Refusal),
+    /// The same with the status that this route has for it: the protocol gives one
+    /// code more than one.
+    RefusedWith(StatusCode, Refusal),
+    /// A status and nothing else (contract 1.5, "(empty)").
+    Empty(StatusCode),
+    /// A refusal whose sentence names what it is about.
+    Worded(Refusal, String),
     /// The body or the query does not fit the endpoint's schema.
     Invalid(Problems),
     /// The body's media type is not taken here; the sentence says what is.
@@ -72,6 +80,9 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(refusal) => refused(refusal),
+            Self::RefusedWith(status, refusal) => coded(status, refusal.code(), refusal.message()),
+            Self::Worded(refusal, sentence) => coded(refusal.status(), refusal.code(), &sentence),
+            Self::Empty(status) => (status, [(header::CONTENT_TYPE, JSON)]).into_response(),
             Self::Invalid(problems) => {
                 coded(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", &problems.to_string())
             }

@@ -26,6 +26,8 @@ impl fmt::Display for Problems {
 /// is built from `Option`s that are `Some` whenever `finish` was content.
 #[derive(Debug)]
 pub struct Fields {
+    /// `body` or `query`, as problems name it.
+    root: &'static str,
     values: Map<String, Value>,
     problems: RefCell<Vec<String>>,
 }
@@ -34,12 +36,37 @@ impl Fields {
     /// `body` is `None` when the request had none.
     pub fn of(body: Option<Value>) -> Result<Self, Problems> {
         match body {
-            Some(Value::Object(values)) => Ok(Self { values, problems: RefCell::default() }),
+            Some(Value::Object(values)) => Ok(Self { root: "body", values, problems: RefCell::default() }),
             other => Err(Problems(vec![format!(
                 "[body] Invalid input: expected object, received {}",
                 type_name(other.as_ref())
             )])),
         }
+    }
+
+    /// The keys of a query, all of them text. A key given twice becomes a list, so
+    /// that no reader takes one of the two: neither is what the caller meant.
+    #[must_use]
+    pub fn of_query(query: &str) -> Self {
+        let mut values = Map::new();
+        for (name, value) in form_urlencoded(query) {
+            let value = match values.remove(&name) {
+                None => Value::String(value),
+                Some(Value::Array(mut list)) => {
+                    list.push(Value::String(value));
+                    Value::Array(list)
+                }
+                Some(earlier) => Value::Array(vec![earlier, Value::String(value)]),
+            };
+            values.insert(name, value);
+        }
+        Self { root: "query", values, problems: RefCell::default() }
+    }
+
+    /// An object within a body, which problems name by `root`.
+    #[must_use]
+    pub fn nested(root: &'static str, values: Map<String, Value>) -> Self {
+        Self { root, values, problems: RefCell::default() }
     }
 
     /// Text without NUL, which Postgres does not store and bcrypt libraries
@@ -86,10 +113,89 @@ impl Fields {
         (!text.is_empty()).then_some(text)
     }
 
+    /// Text, or what JavaScript would make text of: ids may come as numbers
+    /// (contract 5.1).
+    pub fn id(&self, name: &str) -> Option<String> {
+        match self.values.get(name) {
+            Some(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => Some(value.to_string()),
+            None => {
+                self.note(name, "Invalid input: expected nonoptional, received undefined");
+                None
+            }
+            Some(_) => self.string(name),
+        }
+    }
+
+    /// For an endpoint that takes nothing but an id.
+    pub fn only_id(self, name: &str) -> Result<String, Problems> {
+        let id = self.id(name);
+        self.finish()?;
+        Ok(id.unwrap_or_default())
+    }
+
+    /// An object of any fields. Absent is fine and reads as `Some(None)`.
+    pub fn optional_record(&self, name: &str) -> Option<Option<Map<String, Value>>> {
+        match self.values.get(name) {
+            None => Some(None),
+            Some(Value::Object(record)) => Some(Some(record.clone())),
+            other => self.unexpected(name, "record", other),
+        }
+    }
+
+    pub fn record(&self, name: &str) -> Option<Map<String, Value>> {
+        match self.optional_record(name)? {
+            Some(record) => Some(record),
+            None => self.unexpected(name, "record", None),
+        }
+    }
+
+    /// Absent is fine and reads as `Some(None)`.
+    pub fn optional_number(&self, name: &str) -> Option<Option<f64>> {
+        match self.values.get(name) {
+            None => Some(None),
+            Some(Value::Number(number)) => Some(number.as_f64()),
+            other => self.unexpected(name, "number", other),
+        }
+    }
+
+    /// One of these words. Absent is fine and reads as `Some(None)`.
+    pub fn optional_choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Option<Option<T>> {
+        let Some(given) = self.values.get(name) else { return Some(None) };
+        let chosen = choices.iter().find(|(word, _)| given.as_str() == Some(*word));
+        if chosen.is_none() {
+            let words: Vec<_> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            self.note(name, &format!("Invalid option: expected one of {}", words.join("|")));
+        }
+        chosen.map(|(_, choice)| Some(*choice))
+    }
+
     /// A value as it came, for rules that are not about its type.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&Value> {
         self.values.get(name)
+    }
+
+    /// Whether a field is there and not empty, as JavaScript's `if` would have it.
+    #[must_use]
+    pub fn is_truthy(&self, name: &str) -> bool {
+        match self.values.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(value)) => *value,
+            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Array(_) | Value::Object(_)) => true,
+        }
+    }
+
+    /// Whether there is no field but these.
+    #[must_use]
+    pub fn has_only(&self, known: &[&str]) -> bool {
+        self.values.keys().all(|name| known.contains(&name.as_str()))
+    }
+
+    /// Notes what is wrong with all of it together.
+    pub fn note_whole(&self, problem: &str) {
+        self.problems.borrow_mut().push(format!("[{}] {problem}", self.root));
     }
 
     pub fn finish(self) -> Result<(), Problems> {
@@ -103,9 +209,15 @@ impl Fields {
         None
     }
 
-    fn note(&self, name: &str, problem: &str) {
-        self.problems.borrow_mut().push(format!("[body.{name}] {problem}"));
+    /// Notes what a rule of the endpoint's own finds wrong with a field.
+    pub fn note(&self, name: &str, problem: &str) {
+        self.problems.borrow_mut().push(format!("[{}.{name}] {problem}", self.root));
     }
+}
+
+/// Pairs in their order; a query that cannot be read has none.
+fn form_urlencoded(query: &str) -> Vec<(String, String)> {
+    serde_urlencoded::from_str(query).unwrap_or_default()
 }
 
 fn type_name(value: Option<&Value>) -> &'static str {
@@ -136,6 +248,51 @@ mod tests {
             "[body.email] Invalid email address; \
              [body.password] Invalid input: expected string, received undefined; \
              [body.rememberMe] Invalid input: expected boolean, received string"
+        );
+    }
+
+    #[test]
+    fn a_key_given_twice_in_a_query_is_neither_of_them() {
+        let fields = Fields::of_query("token=a&token=b&callbackURL=%2Fdash+1&x");
+        assert_eq!(fields.string("token"), None);
+        assert_eq!(fields.string("callbackURL"), Some("/dash 1".into()));
+        assert_eq!(
+            fields.finish().unwrap_err().to_string(),
+            "[query.token] Invalid input: expected string, received array"
+        );
+    }
+
+    #[test]
+    fn truth_is_as_in_javascript() {
+        let body = json!({ "no": false, "zero": 0, "empty": "", "null": null, "list": [], "text": "false" });
+        let fields = Fields::of(Some(body)).expect("an object");
+        for name in ["no", "zero", "empty", "null", "absent"] {
+            assert!(!fields.is_truthy(name), "{name}");
+        }
+        assert!(fields.is_truthy("list") && fields.is_truthy("text"));
+    }
+
+    #[test]
+    fn a_choice_names_what_there_is_to_choose() {
+        let fields = Fields::of_query("sort=up&value=a%20b&value=c&value=d");
+        assert_eq!(fields.raw("value"), Some(&json!(["a b", "c", "d"])));
+        assert_eq!(fields.optional_choice("order", &[("asc", 1)]), Some(None));
+        assert_eq!(fields.optional_choice("sort", &[("asc", 1), ("desc", 2)]), None);
+        assert_eq!(
+            fields.finish().unwrap_err().to_string(),
+            "[query.sort] Invalid option: expected one of \"asc\"|\"desc\""
+        );
+    }
+
+    #[test]
+    fn an_id_may_be_a_number() {
+        let fields = Fields::of(Some(json!({ "a": 17, "b": "x", "c": {} }))).expect("an object");
+        let read = |name| fields.id(name);
+        assert_eq!((read("a"), read("b"), read("c"), read("d")), (Some("17".into()), Some("x".into()), None, None));
+        assert_eq!(
+            fields.finish().unwrap_err().to_string(),
+            "[body.c] Invalid input: expected string, received object; \
+             [body.d] Invalid input: expected nonoptional, received undefined"
         );
     }
 

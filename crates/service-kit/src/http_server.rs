@@ -6,7 +6,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    body::Bytes,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State, rejection::BytesRejection},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -18,7 +19,7 @@ use tokio::{net::TcpListener, time::Instant};
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 use tracing::Instrument;
 
-use crate::{kit::Kit, metrics::HttpMetrics, request_id};
+use crate::{current, kit::Kit, metrics::HttpMetrics, request_id};
 
 /// Largest body of an auth route, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -63,6 +64,7 @@ async fn enter(State(door): State<Door>, mut request: Request, next: Next) -> Re
         return StatusCode::NOT_FOUND.into_response();
     }
     request.headers_mut().remove(GATEWAY_KEY_HEADER);
+    current::mark_query(&mut request);
     let given = request.headers().get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok());
     let id = given.and_then(request_id::accept).unwrap_or_else(request_id::mint);
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
@@ -90,7 +92,8 @@ fn no_store(answer: &mut Response) {
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-/// What does not exist says so with an empty body (contract 1.2).
-async fn not_found() -> StatusCode {
+/// What does not exist says so with an empty body (contract 1.2). The request's is
+/// read to its end, or the gateway would find the connection closed the next time.
+async fn not_found(_body: Result<Bytes, BytesRejection>) -> StatusCode {
     StatusCode::NOT_FOUND
 }

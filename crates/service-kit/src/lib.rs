@@ -4,6 +4,7 @@
 //! knows all of them. What a service *does* is in the service.
 
 pub mod admin;
+pub mod admin_caller;
 pub mod answer;
 pub mod body;
 pub mod bus;
@@ -23,9 +24,10 @@ pub mod redis_link;
 pub mod request_id;
 pub mod telemetry;
 
+pub use admin_caller::AdminCaller;
 pub use answer::{Answered, WithCookies};
 pub use bus::{Bus, BusError};
-pub use client::{Client, Now};
+pub use client::{Client, Now, Query};
 pub use config::Env;
 pub use current::Current;
 pub use deployment::Deployment;

@@ -37,6 +37,8 @@ use crate::{
 const BATCH: i64 = 50;
 /// How often the table is looked at when nobody rings.
 const POLL: Duration = Duration::from_secs(1);
+/// How long somebody may take to keep their own promise.
+const KEPT_WITHIN_SECS: f64 = 3.0;
 /// How long a receipt may take before what was handed over is handed over again.
 const RECEIPT_WITHIN_SECS: f64 = 300.0;
 
@@ -76,10 +78,38 @@ pub async fn promise(
         .map(|_| ())
 }
 
+/// Writes a promise that who makes it will keep at once, after the commit. The outbox
+/// steps in a little later, so that the two do not both do it.
+pub async fn promise_to_keep_now(
+    db: impl PgExecutor<'_>,
+    id: Uuid,
+    subject: &str,
+    payload: &(impl Serialize + Sync),
+) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO outbox (id, subject, payload, due_at) \
+         VALUES ($1, $2, $3, now() + make_interval(secs => $4))",
+    )
+    .bind(id)
+    .bind(subject)
+    .bind(Json(payload))
+    .bind(KEPT_WITHIN_SECS)
+    .execute(db)
+    .await
+    .doing("writing to the outbox")
+    .map(|_| ())
+}
+
 /// A receipt is in. Closing twice is fine.
 pub async fn close(db: impl PgExecutor<'_>, id: Uuid) -> Result<(), Fault> {
+    take(db, id).await.map(|_| ())
+}
+
+/// Closes a promise and says whether it was open: for one that is kept by a change
+/// in the same transaction, so that two deliveries do not make it twice.
+pub async fn take(db: impl PgExecutor<'_>, id: Uuid) -> Result<bool, Fault> {
     let deleted = sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(db).await;
-    deleted.doing("closing an outbox row").map(|_| ())
+    Ok(deleted.doing("closing an outbox row")?.rows_affected() == 1)
 }
 
 /// Rung after a commit, so that a promise need not wait for the next look.

@@ -32,7 +32,7 @@ pub fn start(service: &'static str, format: Format, filter: &str) {
     let in_terminal = std::io::stdout().is_terminal();
     let registry = tracing_subscriber::registry().with(filter);
     if format == Format::Text || (format == Format::Auto && in_terminal) {
-        registry.with(fmt::layer().with_target(false).with_ansi(in_terminal)).init();
+        registry.with(fmt::layer().with_ansi(in_terminal)).init();
     } else {
         registry.with(fmt::layer().json().flatten_event(true).with_current_span(true)).init();
     }

@@ -36,7 +36,10 @@ async fn a_mail_promised_before_a_crash_of_identity_svc_arrives_and_the_promise_
     mail_to(&stack.urls().outbox, &email).await;
     let closed = e2e::eventually(|| async {
         let mut db = PgConnection::connect(&stack.urls().database_url).await.ok()?;
-        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM identity.outbox").fetch_one(&mut db).await.ok()?;
+        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM identity.outbox")
+            .fetch_one(&mut db)
+            .await
+            .ok()?;
         (open == 0).then_some(())
     });
     closed.await.expect("the receipt closes the promise");

@@ -83,14 +83,25 @@ async fn without_postgres_signing_in_is_an_outage_and_not_a_refusal() {
 async fn a_service_without_its_stores_is_alive_but_not_ready() {
     let (stack, _dir) = own_stack(&[]).await;
     for (store, dependents) in [
-        (Process::Postgres, vec![Process::Identity, Process::Session]),
+        (Process::Postgres, vec![Process::Identity, Process::Session, Process::Mfa]),
         (Process::Redis, vec![Process::Gateway, Process::Session]),
-        (Process::Nats, vec![Process::Gateway, Process::Identity, Process::Session, Process::Mfa, Process::Mailer]),
+        (
+            Process::Nats,
+            vec![
+                Process::Gateway,
+                Process::Identity,
+                Process::Session,
+                Process::Mfa,
+                Process::Mailer,
+            ],
+        ),
     ] {
         stack.kill(store).await;
         for dependent in dependents {
             let not_ready = || async { (!stack.is_ready(dependent).await).then_some(()) };
-            e2e::eventually(not_ready).await.unwrap_or_else(|| panic!("{dependent} is ready without {store}"));
+            e2e::eventually(not_ready)
+                .await
+                .unwrap_or_else(|| panic!("{dependent} is ready without {store}"));
             let livez = format!("{}/livez", stack.urls().admin[&dependent]);
             let alive = reqwest::get(livez).await.expect("an answer").status();
             assert_eq!(alive, 200, "{dependent} without {store}");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -41,13 +42,14 @@ async fn admin_area(_admin: Claims) -> Json<Value> {
     Json(json!({ "ok": true }))
 }
 
-/// Shows what an upstream gets to see.
-async fn request(claims: Claims, parts: Parts) -> Json<Value> {
+/// Shows what an upstream gets to see. The body is read to its end, or the
+/// connection could not be used again.
+async fn request(claims: Claims, parts: Parts, _body: Bytes) -> Json<Value> {
     Json(describe(&parts, Some(&claims)))
 }
 
 /// The same for everybody. Whoever is signed in is known here too.
-async fn public(claims: Result<Claims, Refused>, parts: Parts) -> Json<Value> {
+async fn public(claims: Result<Claims, Refused>, parts: Parts, _body: Bytes) -> Json<Value> {
     Json(describe(&parts, claims.as_ref().ok()))
 }
 

@@ -1,9 +1,12 @@
 //! `GET /api/auth/get-session` (contract 3.3, 3.4): the hottest route there is.
 
 use bytes::Bytes;
-use contract::cookies::Remember;
+use contract::{
+    cookies::Remember,
+    schema::{Problem, SessionAndUser},
+};
 use http::{HeaderMap, StatusCode};
-use service_kit::{Fault, While, fault::Chain};
+use service_kit::{Fault, While, current::asks_not_to_refresh, fault::Chain};
 
 use crate::{
     answer::Answer,
@@ -12,6 +15,20 @@ use crate::{
     state::Gateway,
 };
 
+/// The caller's session and who they are, or `null`.
+///
+/// A session that has spent a day of its life is extended on the way.
+#[utoipa::path(
+    get, path = "/api/auth/get-session", tag = "session", operation_id = "getSession",
+    params(
+        ("disableRefresh" = Option<String>, Query, description = "Any value but the empty one: do not extend"),
+        ("disableCookieCache" = Option<String>, Query, description = "Accepted; there is no cookie cache"),
+    ),
+    responses(
+        (status = OK, description = "`null` without a session", body = Option<SessionAndUser>),
+        (status = SERVICE_UNAVAILABLE, description = "The stores do not answer", body = Problem),
+    )
+)]
 pub async fn answer(
     gateway: &Gateway,
     headers: &HeaderMap,
@@ -60,14 +77,7 @@ fn is_due(
 ) -> bool {
     principal.live().session.is_due(ctx.now)
         && gateway.deployment.cookies.dont_remember(headers) == Remember::Yes
-        && !is_set(query, "disableRefresh")
-}
-
-/// Any value but the empty one counts as true, also `false` (contract 3.3).
-fn is_set(query: Option<&str>, name: &str) -> bool {
-    let pairs: Vec<(String, String)> =
-        query.and_then(|query| serde_urlencoded::from_str(query).ok()).unwrap_or_default();
-    pairs.iter().any(|(key, value)| key == name && !value.is_empty())
+        && !asks_not_to_refresh(query)
 }
 
 /// A session that cannot be extended now is good as it is, and will be asked about
@@ -84,21 +94,6 @@ async fn extend(gateway: &Gateway, principal: Principal, headers: &HeaderMap) ->
         Err(fault) => {
             tracing::warn!(error = %Chain(&fault), "a session was not extended");
             (Standing::Live(principal), Vec::new())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_value_but_none_switches_refreshing_off() {
-        for query in ["disableRefresh=true", "a=b&disableRefresh=false", "disableRefresh=0"] {
-            assert!(is_set(Some(query), "disableRefresh"), "{query}");
-        }
-        for query in ["disableRefresh=", "disableRefreshing=1", ""] {
-            assert!(!is_set(Some(query), "disableRefresh"), "{query}");
         }
     }
 }

@@ -1,12 +1,15 @@
 //! What the gateway answers without asking a service.
 
 pub mod get_session;
+pub mod reference;
 pub mod ws_token;
 
-use contract::Refusal;
+use auth_types::Timestamp;
+use contract::{Refusal, jwt::Jwks, schema::Problem};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
 use service_kit::Fault;
+use utoipa::ToSchema;
 
 use crate::{answer::Answer, ctx::Ctx, route_table::Edge, state::Gateway};
 
@@ -21,17 +24,62 @@ pub async fn answer(
     ctx: &mut Ctx,
 ) -> Result<Answer, Fault> {
     match route {
-        Edge::Ok => Ok(Answer::json(StatusCode::OK, r#"{"ok":true}"#)),
-        Edge::Health => {
-            Answer::json_of(StatusCode::OK, &json!({ "status": "ok", "timestamp": ctx.now }))
-        }
+        Edge::Ok => Ok(ok()),
+        Edge::Health => health(ctx.now),
         Edge::Jwks => Ok(jwks(gateway)),
         Edge::GetSession => get_session::answer(gateway, headers, query, ctx).await,
-        Edge::PostGetSession => Ok(Answer::refusal(Refusal::PostGetSession).with_pragma()),
+        Edge::PostGetSession => Ok(post_get_session()),
         Edge::WsToken => ws_token::answer(gateway, headers, ctx).await,
+        Edge::OpenApi => Ok(reference::description()),
+        Edge::Reference => Ok(reference::page()),
     }
 }
 
+/// Says that the gateway runs.
+#[utoipa::path(
+    get, path = "/api/auth/ok", tag = "system",
+    responses((status = OK, description = "It does", body = Okay))
+)]
+fn ok() -> Answer {
+    Answer::json(StatusCode::OK, r#"{"ok":true}"#)
+}
+
+/// The body of [`ok`].
+#[derive(Serialize, ToSchema)]
+pub struct Okay {
+    ok: bool,
+}
+
+/// Says that the gateway runs, and what time it is there.
+#[utoipa::path(
+    get, path = "/health", tag = "system",
+    responses((status = OK, description = "It runs", body = Health))
+)]
+fn health(now: Timestamp) -> Result<Answer, Fault> {
+    Answer::json_of(StatusCode::OK, &Health { status: "ok", timestamp: now })
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    status: &'static str,
+    #[schema(value_type = String, format = "date-time")]
+    timestamp: Timestamp,
+}
+
+/// Always refused: sessions are extended by GET.
+#[utoipa::path(
+    post, path = "/api/auth/get-session", tag = "session",
+    responses((status = METHOD_NOT_ALLOWED, description = "Ask with GET", body = Problem))
+)]
+fn post_get_session() -> Answer {
+    Answer::refusal(Refusal::PostGetSession).with_pragma()
+}
+
+/// The keys that verify identity assertions and WebSocket tokens (RFC 7517).
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "system",
+    responses((status = OK, description = "Current keys, and older ones that still verify", body = Jwks))
+)]
 fn jwks(gateway: &Gateway) -> Answer {
     Answer::json(StatusCode::OK, gateway.jwks.clone()).replacing(header::CACHE_CONTROL, JWKS_CACHE)
 }

@@ -1,13 +1,15 @@
 //! `GET /api/ws/token` (contract 16): a ticket for one WebSocket.
 
-use auth_types::random;
+use auth_types::{UserId, random};
 use contract::{
     PanelRefusal, Purpose, RootSecrets,
+    schema::PanelProblem,
     jwt::{Signer, WS_AUDIENCE, WsClaims, validity},
 };
 use http::{HeaderMap, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use service_kit::{Fault, While};
+use utoipa::ToSchema;
 
 use crate::{
     answer::Answer,
@@ -18,6 +20,14 @@ use crate::{
 
 /// Characters of a token's id: about 131 bits.
 const ID_LENGTH: usize = 22;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WsTicket {
+    token: String,
+    #[schema(value_type = String)]
+    user_id: UserId,
+}
 
 /// Makes WebSocket tokens.
 pub struct WsTokens {
@@ -46,12 +56,21 @@ impl WsTokens {
     }
 }
 
+/// A token for one WebSocket: a signed JWT of audience `ws`, good for a minute.
+#[utoipa::path(
+    get, path = "/api/ws/token", tag = "session", operation_id = "getWsToken",
+    responses(
+        (status = OK, description = "The token", body = WsTicket),
+        (status = UNAUTHORIZED, description = "No session", body = PanelProblem),
+        (status = SERVICE_UNAVAILABLE, description = "The stores do not answer", body = PanelProblem),
+    )
+)]
 pub async fn answer(gateway: &Gateway, headers: &HeaderMap, ctx: &mut Ctx) -> Result<Answer, Fault> {
     let Standing::Live(principal) = gateway.sessions.find(headers, ctx.now).await? else {
         return Ok(Answer::panel_refusal(PanelRefusal::NotAuthenticated));
     };
     let token = gateway.ws_tokens.mint(&principal, ctx.now)?;
-    let answer = json!({ "token": token, "userId": principal.live().user.id });
+    let ticket = WsTicket { token, user_id: principal.live().user.id.clone() };
     ctx.principal = Some(principal);
-    Answer::json_of(StatusCode::OK, &answer)
+    Answer::json_of(StatusCode::OK, &ticket)
 }

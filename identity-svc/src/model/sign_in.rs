@@ -1,16 +1,22 @@
 //! A sign-in, from the first proof to the last.
 //!
 //! ```text
-//! password ──▶ PasswordAccepted ──second factor──▶ Authenticated ──▶ session
-//!                     └────────none enrolled───────▶┘
+//! password ──▶ PasswordAccepted ──none enrolled──▶ Authenticated ──▶ session
+//!                     └──▶ the gate ──trusted device──▶┘
+//!                             └─────▶ FactorOwed (goes on at mfa-svc)
 //! ```
 //!
 //! Each arrow is a function below, and no other module can make what stands at
 //! its end. Opening a session takes an `Authenticated`, so there is no way to
 //! open one for somebody who is not.
 
-use auth_types::Timestamp;
-use contract::{Refusal, mfa::GateAnswer, session::Proof, user::UserSnapshot};
+use auth_types::{DeviceToken, Timestamp};
+use contract::{
+    Refusal,
+    mfa::{FactorOwed, GateAnswer},
+    session::Proof,
+    user::UserSnapshot,
+};
 
 /// The password was right; whether a second factor is owed is not yet known.
 #[derive(Debug)]
@@ -30,6 +36,15 @@ pub enum Next {
     Authenticated(Authenticated),
     /// The user has a second factor: mfa-svc decides.
     AskGate(PasswordAccepted),
+}
+
+/// What comes after the gate.
+#[derive(Debug)]
+pub enum AfterGate {
+    /// The second factor was given in this browser before. It gets a new token.
+    Authenticated(Authenticated, DeviceToken),
+    /// The sign-in goes on at mfa-svc.
+    FactorOwed(FactorOwed),
 }
 
 /// Judges a password sign-in. Whoever is missing, the refusal is the same; what
@@ -66,11 +81,15 @@ impl PasswordAccepted {
         }
     }
 
-    /// Goes on where mfa-svc said that nothing is owed.
+    /// Goes on as mfa-svc said.
     #[must_use]
-    pub fn let_through(self, answer: GateAnswer) -> Authenticated {
+    pub fn after_gate(self, answer: GateAnswer) -> AfterGate {
         match answer {
-            GateAnswer::NoFactorOwed => Authenticated { user: self.0, proof: Proof::Password },
+            GateAnswer::DeviceTrusted { device } => {
+                let proof = Proof::PasswordOnTrustedDevice;
+                AfterGate::Authenticated(Authenticated { user: self.0, proof }, device)
+            }
+            GateAnswer::FactorOwed(owed) => AfterGate::FactorOwed(owed),
         }
     }
 }
@@ -128,6 +147,9 @@ mod tests {
     fn a_user_with_a_second_factor_meets_the_gate() {
         let with_factor = user(|user| user.two_factor_enabled = true);
         let next = accept(with_factor, true, true, now()).expect("accepted").next();
-        assert!(matches!(next, Next::AskGate(_)));
+        let Next::AskGate(accepted) = next else { panic!("let through: {next:?}") };
+        let golden = include_str!("../../../crates/contract/golden/mfa.v1.gate.reply.json");
+        let contract::Answer::Done(owed) = serde_json::from_str(golden).expect("golden") else { panic!("done") };
+        assert!(matches!(accepted.after_gate(owed), AfterGate::FactorOwed(_)));
     }
 }

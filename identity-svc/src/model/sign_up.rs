@@ -3,7 +3,6 @@
 use auth_types::{Email, Roles, Timestamp, UserId};
 use contract::user::User;
 use rand::CryptoRng;
-use serde_json::Value;
 use service_kit::fields::Fields;
 
 /// Fields nobody may give themselves. Others that are not theirs to set are
@@ -21,18 +20,7 @@ pub struct Profile {
 /// The field that the body sets and must not, if there is one.
 #[must_use]
 pub fn forbidden_field(fields: &Fields) -> Option<&'static str> {
-    FORBIDDEN.into_iter().find(|name| fields.raw(name).is_some_and(is_truthy))
-}
-
-/// As JavaScript sees it.
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
+    FORBIDDEN.into_iter().find(|name| fields.is_truthy(name))
 }
 
 impl Profile {
@@ -61,7 +49,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn forbidden(body: Value) -> Option<&'static str> {
         forbidden_field(&Fields::of(Some(body)).expect("an object"))

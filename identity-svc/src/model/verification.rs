@@ -1,23 +1,42 @@
 //! The link that proves an address (contract 4.7): a JWT under the root secret,
-//! good for an hour, bound to the user and the address.
+//! good for an hour, bound to the user and the address. One that changes an address
+//! is a one-time token as well (`one_time_token.rs`): it counts only while its
+//! digest is kept.
 
 use std::time::Duration;
 
 use auth_types::{Email, Timestamp, UserId};
 use contract::{Refusal, RootSecrets};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 /// How long a link is good.
 const LIFETIME: Duration = Duration::from_hours(1);
 
+/// What a link about a change of address is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestType {
+    /// Asks at the address they have.
+    #[serde(rename = "change-email-confirmation")]
+    ConfirmChange,
+    /// Asks at the address they want.
+    #[serde(rename = "change-email-verification")]
+    VerifyChange,
+}
+
 /// Claims, in the order in which the original writes them.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claims {
+    /// The address they have.
     pub email: Email,
+    /// The address they want.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_to: Option<Email>,
+    /// Absent in links of older versions of the original.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_type: Option<RequestType>,
     pub user_id: UserId,
     pub iat: i64,
     pub exp: i64,
@@ -26,7 +45,15 @@ pub struct Claims {
 impl Claims {
     #[must_use]
     pub fn new(email: Email, user_id: UserId, now: Timestamp) -> Self {
-        Self { email, user_id, iat: now.unix_seconds(), exp: (now + LIFETIME).unix_seconds() }
+        let (iat, exp) = (now.unix_seconds(), (now + LIFETIME).unix_seconds());
+        Self { email, update_to: None, request_type: None, user_id, iat, exp }
+    }
+
+    /// The same user and address, for a change to another.
+    #[must_use]
+    pub fn to_change(self, new_email: Email, request_type: RequestType, now: Timestamp) -> Self {
+        let (update_to, request_type) = (Some(new_email), Some(request_type));
+        Self { update_to, request_type, ..Self::new(self.email, self.user_id, now) }
     }
 
     pub fn sign(&self, secrets: &RootSecrets) -> Result<String, jsonwebtoken::errors::Error> {
@@ -66,13 +93,6 @@ fn verified(token: &str, secret: &SecretString) -> Option<Claims> {
     }
 }
 
-/// Where the link leads (contract 4.2). `callback` is `/` when none was given.
-#[must_use]
-pub fn link(api_origin: &str, token: &str, callback: Option<&str>) -> String {
-    let callback = utf8_percent_encode(callback.unwrap_or("/"), NON_ALPHANUMERIC);
-    format!("{api_origin}/api/auth/verify-email?token={token}&callbackURL={callback}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +102,8 @@ mod tests {
     }
 
     fn at(seconds: i64) -> Timestamp {
-        let epoch: Timestamp = serde_json::from_value("1970-01-01T00:00:00.000Z".into()).expect("an instant");
+        let epoch: Timestamp =
+            serde_json::from_value("1970-01-01T00:00:00.000Z".into()).expect("an instant");
         epoch + Duration::from_secs(seconds.unsigned_abs())
     }
 
@@ -111,12 +132,62 @@ mod tests {
         let other = RootSecrets::parse("another-secret-of-good-length-0123456789").expect("fit");
         let unsigned = "eyJhbGciOiJub25lIn0.eyJlbWFpbCI6ImFubkBleGFtcGxlLmNvbSJ9.";
         for token in ["", "a.b.c", unsigned, &claims().sign(&other).expect("signs")] {
-            assert_eq!(Claims::read(token, &secrets(), at(ISSUED)), Err(Refusal::InvalidToken), "{token}");
+            assert_eq!(
+                Claims::read(token, &secrets(), at(ISSUED)),
+                Err(Refusal::InvalidToken),
+                "{token}"
+            );
         }
     }
 
     #[test]
-    fn the_link_carries_the_callback_encoded() {
-        assert!(link("http://localhost:3001", "t", None).ends_with("/api/auth/verify-email?token=t&callbackURL=%2F"));
+    fn only_our_algorithm_and_a_token_that_ends_are_read() {
+        let sign = |header: &Header, claims: &serde_json::Value| {
+            let key = EncodingKey::from_secret(b"contract-test-secret-0123456789-abcdefghij");
+            jsonwebtoken::encode(header, claims, &key).expect("signs")
+        };
+        let whole = serde_json::to_value(claims()).expect("claims");
+        let without = |name: &str| {
+            let mut claims = whole.clone();
+            claims.as_object_mut().expect("an object").remove(name);
+            claims
+        };
+        let with = |name: &str, value: serde_json::Value| {
+            let mut claims = whole.clone();
+            claims[name] = value;
+            claims
+        };
+        let hs256 = Header::new(Algorithm::HS256);
+        assert!(Claims::read(&sign(&hs256, &whole), &secrets(), at(ISSUED)).is_ok());
+        for token in [
+            sign(&Header::new(Algorithm::HS512), &whole),
+            sign(&Header::new(Algorithm::HS384), &whole),
+            sign(&hs256, &without("exp")),
+            sign(&hs256, &without("userId")),
+            sign(&hs256, &without("email")),
+            sign(&hs256, &with("email", 1.into())),
+            sign(&hs256, &with("exp", "never".into())),
+            sign(&hs256, &with("requestType", "sign-in".into())),
+        ] {
+            assert_eq!(
+                Claims::read(&token, &secrets(), at(ISSUED)),
+                Err(Refusal::InvalidToken),
+                "{token}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_of_address_is_said_in_the_order_of_the_original() {
+        let new = Email::parse("ann@example.org").expect("an address");
+        let change = Claims {
+            iat: 1,
+            exp: 2,
+            ..claims().to_change(new, RequestType::VerifyChange, at(ISSUED))
+        };
+        assert_eq!(
+            serde_json::to_string(&change).expect("serialises"),
+            r#"{"email":"ann@example.com","updateTo":"ann@example.org","requestType":"change-email-verification","userId":"u1","iat":1,"exp":2}"#
+        );
     }
 }

@@ -9,10 +9,12 @@ use axum::{Json, extract::State, response::IntoResponse};
 use contract::{
     PanelRefusal,
     mail::Template,
+    schema::{PanelProblem, PanelRefused},
     session::{ClientInfo, RevokeReason},
 };
-use serde_json::json;
+use serde::Serialize;
 use service_kit::{Client, Now, PanelError, While};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
@@ -22,6 +24,40 @@ use crate::{
     store::{accounts, users},
 };
 
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct Recover {
+    email: String,
+    #[schema(min_length = 8)]
+    new_password: String,
+    /// `ADMIN_RECOVERY_KEY`
+    recovery_key: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Recovered {
+    success: bool,
+    message: &'static str,
+}
+
+const RECOVERED: Recovered = Recovered {
+    success: true,
+    message: "Password has been reset successfully. You can now login with your new password.",
+};
+
+/// Sets any user's password, for who holds the recovery key, and ends their sessions.
+///
+/// Five times in an hour from one address.
+#[utoipa::path(
+    post, path = "/api/admin/reset-password", tag = "set-up", operation_id = "recoverPassword",
+    request_body = Recover,
+    responses(
+        (status = OK, description = "Done", body = Recovered),
+        (status = NOT_FOUND, description = "No such user", body = PanelProblem),
+        PanelRefused,
+    )
+)]
 pub async fn reset_password(
     State(app): State<App>,
     Now(now): Now,
@@ -45,10 +81,7 @@ pub async fn reset_password(
     let password = NewPassword::check(password).map_err(unfit)?;
     let email = Email::parse(&email).map_err(|_| PanelRefusal::UserNotFound)?;
     reset(&app, &email, password, &client, now).await?;
-    Ok(Json(json!({
-        "success": true,
-        "message": "Password has been reset successfully. You can now login with your new password.",
-    })))
+    Ok(Json(RECOVERED))
 }
 
 /// Sets the password and ends every session of the user; answers when both are done.
@@ -68,7 +101,7 @@ async fn reset(
     accounts::set_password(&mut *tx, &account, &user.user.id, &hash, now).await?;
     let name = user.user.name.clone();
     promises::mail(&mut *tx, &user, Template::PasswordRecovered { name }).await?;
-    let promise = SessionPromise::revoke_user(&mut *tx, user.clone(), RevokeReason::PasswordReset).await?;
+    let promise = SessionPromise::revoke_user(&mut tx, user.clone(), RevokeReason::PasswordReset).await?;
     tx.commit().await.doing("committing a recovery")?;
 
     app.metrics.recoveries.inc();

@@ -1,11 +1,12 @@
 //! `POST /api/setup` and `GET /api/admin/status`: the first admin (contract 16).
 
-use auth_types::{AccountId, Email, Roles};
+use auth_types::{AccountId, Email, Roles, UserId};
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{PanelRefusal, user::User};
+use contract::{PanelRefusal, schema::PanelRefused, user::User};
 use http::{HeaderMap, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use service_kit::{Now, PanelError, While};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
@@ -20,13 +21,50 @@ use crate::{
 
 const SETUP_TOKEN_HEADER: &str = "x-setup-token";
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SetUpStatus {
+    initialized: bool,
+    has_admin: bool,
+    user_count: i64,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct SetUp {
+    name: String,
+    email: String,
+    #[schema(min_length = 8)]
+    password: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct IsSetUp {
+    success: bool,
+    user: FirstAdmin,
+    message: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct FirstAdmin {
+    #[schema(value_type = String)]
+    id: UserId,
+    name: String,
+    #[schema(value_type = String, format = "email")]
+    email: Email,
+    #[schema(value_type = String)]
+    role: Roles,
+}
+
+/// Says whether there is anybody yet.
+#[utoipa::path(
+    get, path = "/api/admin/status", tag = "set-up", operation_id = "getSetUpStatus",
+    responses((status = OK, description = "How things are", body = SetUpStatus), PanelRefused)
+)]
 pub async fn status(State(app): State<App>) -> Result<impl IntoResponse, PanelError> {
     let census = users::census(&app.db).await?;
-    Ok(Json(json!({
-        "initialized": census.users > 0,
-        "hasAdmin": census.has_admin,
-        "userCount": census.users,
-    })))
+    let (initialized, has_admin, user_count) = (census.users > 0, census.has_admin, census.users);
+    Ok(Json(SetUpStatus { initialized, has_admin, user_count }))
 }
 
 /// Makes the first user, an admin. Of any number of simultaneous callers one
@@ -34,6 +72,12 @@ pub async fn status(State(app): State<App>) -> Result<impl IntoResponse, PanelEr
 ///
 /// A body that cannot be read does not hide that set-up is over, because the
 /// original judges that first.
+#[utoipa::path(
+    post, path = "/api/setup", tag = "set-up", operation_id = "setUp",
+    params(("X-Setup-Token" = Option<String>, Header, description = "`SETUP_TOKEN`, where that is set")),
+    request_body = SetUp,
+    responses((status = CREATED, description = "The first admin, who has no session yet", body = IsSetUp), PanelRefused)
+)]
 pub async fn setup(
     State(app): State<App>,
     Now(now): Now,
@@ -51,14 +95,9 @@ pub async fn setup(
 
     create_first(&app, &user, password).await?;
     tracing::info!(target: "security", { user.id = %user.id }, "the first admin was created");
-    Ok((
-        StatusCode::CREATED,
-        Json(json!({
-            "success": true,
-            "user": { "id": user.id, "name": user.name, "email": user.email, "role": user.role },
-            "message": "Admin account created successfully",
-        })),
-    ))
+    let user = FirstAdmin { id: user.id, name: user.name, email: user.email, role: user.role };
+    let body = IsSetUp { success: true, user, message: "Admin account created successfully" };
+    Ok((StatusCode::CREATED, Json(body)))
 }
 
 fn check_token(app: &App, headers: &HeaderMap) -> Result<(), PanelRefusal> {

@@ -4,21 +4,87 @@
 //! before the right password looks alike. Whoever asks must not learn which
 //! addresses have accounts.
 
-use auth_types::Email;
+use auth_types::{Email, UserId};
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{Refusal, cookies::Remember, session::SessionOpened, user::User};
-use http::{HeaderMap, HeaderValue, header};
+use contract::{
+    Refusal,
+    cookies::{PresentedDevice, Remember},
+    mfa::{FactorOwed, Method},
+    schema::Refused,
+    session::SessionOpened,
+    user::User,
+};
+use http::{HeaderMap, header};
 use secrecy::SecretString;
-use serde_json::json;
+use serde::Serialize;
 use service_kit::{Answered, Client, Error, Now, WithCookies, body::SignInBody};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
     metrics::Outcome,
-    model::{password, sign_in},
-    sessions,
+    model::{
+        password::{self, NewPassword, PasswordHash},
+        sign_in,
+    },
+    routes::redirect::location,
+    sessions::{self, SignedIn},
     store::{accounts, users},
 };
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct SignInEmail {
+    #[schema(format = "email")]
+    email: String,
+    password: String,
+    #[schema(rename = "callbackURL", nullable = false)]
+    callback_url: Option<String>,
+    /// Whether the session outlives the browser. A form cannot say `false`.
+    #[schema(nullable = false)]
+    remember_me: Option<bool>,
+}
+
+/// The same as a form, which holds text only.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct SignInForm {
+    #[schema(format = "email")]
+    email: String,
+    password: String,
+    #[schema(rename = "callbackURL", nullable = false)]
+    callback_url: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SignInAnswer {
+    SignedIn(SignedInUser),
+    FactorAsked(FactorAsked),
+}
+
+/// There is a session now.
+#[derive(Serialize, ToSchema)]
+pub struct SignedInUser {
+    /// Whether a callback was given.
+    redirect: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    url: Option<String>,
+    token: String,
+    user: User,
+}
+
+/// The password was right; a second factor is owed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FactorAsked {
+    two_factor_redirect: bool,
+    #[schema(value_type = Vec<String>)]
+    two_factor_methods: Vec<Method>,
+}
 
 struct SignIn {
     email: Email,
@@ -27,6 +93,12 @@ struct SignIn {
     remember: Remember,
 }
 
+/// Signs in with a password.
+#[utoipa::path(
+    post, path = "/api/auth/sign-in/email", tag = "sign-in", operation_id = "signInEmail",
+    request_body(content((SignInEmail = "application/json"), (SignInForm = "application/x-www-form-urlencoded"))),
+    responses((status = OK, description = "Signed in, or half way", body = SignInAnswer), Refused)
+)]
 pub async fn sign_in_email(
     State(app): State<App>,
     Now(now): Now,
@@ -36,17 +108,27 @@ pub async fn sign_in_email(
 ) -> Answered<impl IntoResponse> {
     let asked = read(body)?;
     let (callback, remember) = (asked.callback.clone(), asked.remember);
-    let outcome = sign_in(&app, asked, client, now).await;
+    let outcome = sign_in(&app, asked, &headers, client, now).await;
     app.metrics.sign_in(match &outcome {
         Ok(_) => Outcome::Accepted,
         Err(Error::Refused(_)) => Outcome::Refused,
         Err(_) => Outcome::Failed,
     });
-    let (user, opened) = outcome?;
-
-    let had = app.deployment.cookies.dont_remember(&headers);
-    let cookies = app.deployment.cookies.set_session(&opened.token, remember, had);
-    Ok(WithCookies(cookies, answer(&user, &opened, callback)))
+    let (user, signed_in) = outcome?;
+    let cookies = &app.deployment.cookies;
+    match signed_in {
+        SignedIn::As { opened, device } => {
+            let mut lines = cookies.set_session(&opened.token, remember, cookies.dont_remember(&headers));
+            lines.extend(device.map(|device| cookies.trust_device(&user.id, &device)));
+            Ok(WithCookies(lines, answer(user, &opened, callback).into_response()))
+        }
+        SignedIn::FactorOwed(FactorOwed { challenge, methods }) => {
+            let presented = cookies.presented_device(&headers, &user.id);
+            let lines = cookies.start_challenge(&challenge, remember, &presented);
+            let asked = FactorAsked { two_factor_redirect: true, two_factor_methods: methods };
+            Ok(WithCookies(lines, Json(SignInAnswer::FactorAsked(asked)).into_response()))
+        }
+    }
 }
 
 fn read(body: SignInBody) -> Result<SignIn, Error> {
@@ -71,15 +153,16 @@ fn read(body: SignInBody) -> Result<SignIn, Error> {
 async fn sign_in(
     app: &App,
     asked: SignIn,
+    headers: &HeaderMap,
     client: contract::session::ClientInfo,
     now: auth_types::Timestamp,
-) -> Result<(User, SessionOpened), Error> {
+) -> Result<(User, SignedIn), Error> {
     let user = users::find_by_email(&app.db, &asked.email).await?;
     let hash = match &user {
         Some(user) => accounts::find_password(&app.db, &user.user.id).await?,
         None => None,
     };
-    let matches = app.passwords.matches(asked.password, hash).await?;
+    let matches = app.passwords.matches(asked.password.clone(), hash.clone()).await?;
     let user = match user {
         Some(user) if matches && user.user.banned => {
             let lifted = users::lift_expired_ban(&app.db, &user.user.id, now).await?;
@@ -89,23 +172,37 @@ async fn sign_in(
     };
     let accepted = sign_in::accept(user, matches, app.deployment.production, now)?;
     let user = accepted.user().user.clone();
-    let opened = sessions::after_password(app, accepted, asked.remember, client).await?;
-    Ok((user, opened))
+    if let Err(error) = renew_hash(app, &user.id, hash, asked.password).await {
+        tracing::warn!(user.id = %user.id, ?error, "a password hash was not renewed; the next sign-in tries again");
+    }
+    let device = match app.deployment.cookies.presented_device(headers, &user.id) {
+        PresentedDevice::Of(device) => Some(device),
+        PresentedDevice::Foreign | PresentedDevice::Nothing => None,
+    };
+    let signed_in = sessions::after_password(app, accepted, device, asked.remember, client).await?;
+    Ok((user, signed_in))
+}
+
+/// Makes the hash of a right password anew, where it was made in another way than
+/// we make them.
+async fn renew_hash(
+    app: &App,
+    user: &UserId,
+    stored: Option<PasswordHash>,
+    right: SecretString,
+) -> Result<(), Error> {
+    let Some(stored) = stored.filter(|stored| app.passwords.is_outdated(stored)) else { return Ok(()) };
+    let Some(password) = NewPassword::proved(right) else { return Ok(()) };
+    let renewed = app.passwords.hash(password).await?;
+    Ok(accounts::replace_hash(&app.db, user, &stored, &renewed).await?)
 }
 
 /// `url` and `Location` are there only when a callback was given.
-fn answer(user: &User, opened: &SessionOpened, callback: Option<String>) -> impl IntoResponse + use<> {
-    let mut body = json!({
-        "redirect": callback.is_some(),
-        "token": opened.token.expose(),
-        "user": user,
-    });
+fn answer(user: User, opened: &SessionOpened, callback: Option<String>) -> impl IntoResponse + use<> {
     let mut headers = HeaderMap::new();
-    if let Some(callback) = callback {
-        if let Ok(location) = HeaderValue::try_from(&callback) {
-            headers.insert(header::LOCATION, location);
-        }
-        body["url"] = callback.into();
+    if let Some(location) = callback.as_deref().and_then(|callback| location(callback).ok()) {
+        headers.insert(header::LOCATION, location);
     }
-    (headers, Json(body))
+    let (redirect, token) = (callback.is_some(), opened.token.expose().to_owned());
+    (headers, Json(SignInAnswer::SignedIn(SignedInUser { redirect, url: callback, token, user })))
 }

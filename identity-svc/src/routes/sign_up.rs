@@ -5,22 +5,72 @@
 
 use auth_types::AccountId;
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{Refusal, cookies::Remember, mail::Template, user::{User, UserSnapshot}};
+use contract::{
+    Refusal,
+    cookies::Remember,
+    mail::Template,
+    schema::{Problem, Refused},
+    user::{User, UserSnapshot},
+};
 use http::HeaderMap;
-use serde_json::json;
+use serde::Serialize;
 use service_kit::{Answered, Client, Error, Fault, Now, While, WithCookies, body::SignInBody};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
     model::{
+        link,
         password::{NewPassword, PasswordHash, Unfit},
         sign_in::Authenticated,
         sign_up::{Profile, forbidden_field},
-        verification::{self, Claims},
+        verification::Claims,
     },
     promises, sessions,
     store::{accounts, users},
 };
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct SignUpEmail {
+    name: String,
+    #[schema(format = "email")]
+    email: String,
+    #[schema(min_length = 8)]
+    password: String,
+    #[schema(nullable = false)]
+    image: Option<String>,
+    #[schema(rename = "callbackURL", nullable = false)]
+    callback_url: Option<String>,
+    /// Whether the session outlives the browser. A form cannot say `false`.
+    #[schema(nullable = false)]
+    remember_me: Option<bool>,
+}
+
+/// The same as a form, which holds text only.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct SignUpForm {
+    name: String,
+    #[schema(format = "email")]
+    email: String,
+    #[schema(min_length = 8)]
+    password: String,
+    #[schema(nullable = false)]
+    image: Option<String>,
+    #[schema(rename = "callbackURL", nullable = false)]
+    callback_url: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SignedUp {
+    /// `null` where the address has to be verified first.
+    #[schema(required)]
+    token: Option<String>,
+    user: User,
+}
 
 struct SignUp {
     profile: Profile,
@@ -29,6 +79,16 @@ struct SignUp {
     remember: Remember,
 }
 
+/// Makes a user, and signs them in where addresses need not be verified.
+#[utoipa::path(
+    post, path = "/api/auth/sign-up/email", tag = "sign-in", operation_id = "signUpEmail",
+    request_body(content((SignUpEmail = "application/json"), (SignUpForm = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = OK, description = "Signed up", body = SignedUp),
+        (status = UNPROCESSABLE_ENTITY, description = "The address is taken", body = Problem),
+        Refused,
+    )
+)]
 pub async fn sign_up_email(
     State(app): State<App>,
     Now(now): Now,
@@ -42,14 +102,14 @@ pub async fn sign_up_email(
     let stored = store(&app, &user, &hash, callback.as_deref()).await?;
 
     if app.deployment.production {
-        return Ok(WithCookies(Vec::new(), Json(json!({ "token": null, "user": user }))));
+        return Ok(WithCookies(Vec::new(), Json(SignedUp { token: None, user })));
     }
     let snapshot = stored.ok_or(Refusal::UserExists)?;
     let authenticated = Authenticated::by_sign_up(snapshot);
     let opened = sessions::open(&app, authenticated, remember, client).await?;
     let had = app.deployment.cookies.dont_remember(&headers);
     let cookies = app.deployment.cookies.set_session(&opened.token, remember, had);
-    Ok(WithCookies(cookies, Json(json!({ "token": opened.token.expose(), "user": user }))))
+    Ok(WithCookies(cookies, Json(SignedUp { token: Some(opened.token.expose().to_owned()), user })))
 }
 
 fn read(body: SignInBody) -> Result<SignUp, Error> {
@@ -65,7 +125,7 @@ fn read(body: SignInBody) -> Result<SignUp, Error> {
     let (Some(name), Some(email), Some(password), Some(image)) = (name, email, password, image) else {
         unreachable!("finish() refuses a body whose fields are not in order")
     };
-    let password = NewPassword::check(password).map_err(refusal)?;
+    let password = NewPassword::check(password).map_err(unfit)?;
     if let Some(field) = forbidden {
         return Err(Error::FieldNotAllowed(field));
     }
@@ -74,7 +134,8 @@ fn read(body: SignInBody) -> Result<SignUp, Error> {
     Ok(SignUp { profile, password, callback: callback.flatten().filter(|url| !url.is_empty()), remember })
 }
 
-fn refusal(unfit: Unfit) -> Refusal {
+/// The words the protocol has for a password that may not be set.
+pub(crate) fn unfit(unfit: Unfit) -> Refusal {
     match unfit {
         Unfit::TooShort => Refusal::PasswordTooShort,
         Unfit::TooLong => Refusal::PasswordTooLong,
@@ -98,7 +159,7 @@ async fn store(
     if app.deployment.production {
         let claims = Claims::new(user.email.clone(), user.id.clone(), user.created_at);
         let token = claims.sign(&app.deployment.secrets).doing("signing a verification link")?;
-        let url = verification::link(&app.deployment.api_origin, &token, callback);
+        let url = link::verify_email(&app.deployment.api_origin, &token, callback);
         let template = Template::VerifyEmail { name: user.name.clone(), url };
         promises::mail(&mut *tx, &snapshot, template).await?;
     }

@@ -1,51 +1,94 @@
 //! `GET /api/auth/verify-email` (contract 4.8)
+//!
+//! One link proves that an address is somebody's; others, in `change_email.rs`,
+//! lead from one address to another.
 
+use auth_types::Timestamp;
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
-use contract::Refusal;
-use http::{HeaderValue, StatusCode, header};
-use serde::Deserialize;
-use serde_json::json;
-use service_kit::{Error, Now, While};
+use contract::{Refusal, schema::Refused, user::User};
+use http::HeaderMap;
+use serde_json::{Value, json};
+use service_kit::{Answered, Error, Now, Query, While, WithCookies};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
-    model::verification::Claims,
+    model::{redirect::with_error, verification::Claims},
     promises::SessionPromise,
+    routes::{
+        change_email,
+        redirect::{Followed, found},
+    },
     store::users,
 };
 
-#[derive(Deserialize)]
-pub struct Asked {
-    token: String,
-    #[serde(rename = "callbackURL")]
-    callback: Option<String>,
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described; two links have two bodies")]
+pub struct Verified {
+    status: bool,
+    /// The user, where their address has changed.
+    user: Option<User>,
 }
 
+/// The mailed link: proves that an address is somebody's.
+///
 /// A mail scanner that follows the link proves no more than the mailbox's owner
 /// would; following it twice changes nothing the second time.
+#[utoipa::path(
+    get, path = "/api/auth/verify-email", tag = "sign-in", operation_id = "verifyEmail",
+    params(
+        ("token" = String, Query, description = "From the mail"),
+        ("callbackURL" = Option<String>, Query, description = "Where to go then; relative, or of a trusted origin"),
+    ),
+    responses(
+        (status = OK, description = "Done", body = Verified),
+        (status = FOUND, description = "Done, or refused",
+         headers(("Location" = String, description = "`callbackURL`, with `error` if refused"))),
+        Refused,
+    )
+)]
 pub async fn verify_email(
     State(app): State<App>,
     Now(now): Now,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Error> {
-    let callback = asked.callback.filter(|callback| !callback.is_empty());
-    if callback.as_ref().is_some_and(|callback| !app.deployment.origins.allows_callback(callback)) {
-        return Err(Refusal::InvalidCallbackUrl.into());
-    }
-    match (verify(&app, &asked.token, now).await, callback) {
-        (Ok(()), Some(callback)) => Ok(redirect(&callback)),
-        (Ok(()), None) => Ok(Json(json!({ "status": true, "user": null })).into_response()),
-        (Err(Error::Refused(refusal)), Some(callback)) => Ok(redirect(&with_error(&callback, refusal))),
-        (Err(error), _) => Err(error),
+    headers: HeaderMap,
+    query: Query,
+) -> Answered<Response> {
+    let followed = Followed::read(&app, query)?;
+    match (follow(&app, &headers, &followed, now).await, followed.callback) {
+        (Ok(WithCookies(cookies, _)), Some(callback)) => Ok(WithCookies(cookies, found(&callback))),
+        (Ok(WithCookies(cookies, body)), None) => {
+            Ok(WithCookies(cookies, Json(body).into_response()))
+        }
+        (Err(WithCookies(cookies, error)), Some(callback)) => match error {
+            Error::Refused(refusal) => {
+                Ok(WithCookies(cookies, found(&with_error(&callback, refusal))))
+            }
+            error => Err(WithCookies(cookies, error)),
+        },
+        (Err(refused), None) => Err(refused),
     }
 }
 
-async fn verify(app: &App, token: &str, now: auth_types::Timestamp) -> Result<(), Error> {
-    let claims = Claims::read(token, &app.deployment.secrets, now)?;
+/// Does what the link is for; the body is for who gave no callback.
+async fn follow(
+    app: &App,
+    headers: &HeaderMap,
+    followed: &Followed,
+    now: Timestamp,
+) -> Answered<Value> {
+    let claims = Claims::read(&followed.token, &app.deployment.secrets, now)?;
+    if claims.update_to.is_some() {
+        return change_email::follow(app, headers, followed, claims, now).await;
+    }
+    verify(app, &claims, now).await?;
+    Ok(WithCookies(Vec::new(), json!({ "status": true, "user": null })))
+}
+
+async fn verify(app: &App, claims: &Claims, now: Timestamp) -> Result<(), Error> {
     let user = users::find_by_email(&app.db, &claims.email).await?.ok_or(Refusal::UserNotFound)?;
     if user.user.id != claims.user_id {
         return Err(Refusal::InvalidToken.into());
@@ -57,33 +100,4 @@ async fn verify(app: &App, token: &str, now: auth_types::Timestamp) -> Result<()
     tx.commit().await.doing("verifying an address")?;
     tracing::info!(user.id = %claims.user_id, "an address was verified");
     Ok(promise.keep(app).await?)
-}
-
-fn redirect(target: &str) -> Response {
-    match HeaderValue::try_from(target) {
-        Ok(location) => (StatusCode::FOUND, [(header::LOCATION, location)]).into_response(),
-        Err(_) => Error::from(Refusal::InvalidCallbackUrl).into_response(),
-    }
-}
-
-/// Puts `error=CODE` into the query, before any fragment.
-fn with_error(callback: &str, refusal: Refusal) -> String {
-    let (address, fragment) = match callback.split_once('#') {
-        Some((address, fragment)) => (address, format!("#{fragment}")),
-        None => (callback, String::new()),
-    };
-    let separator = if address.contains('?') { '&' } else { '?' };
-    format!("{address}{separator}error={}{fragment}", refusal.code())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_error_joins_the_query_before_the_fragment() {
-        let with = |callback| with_error(callback, Refusal::InvalidToken);
-        assert_eq!(with("/a"), "/a?error=INVALID_TOKEN");
-        assert_eq!(with("/a?b=c#d"), "/a?b=c&error=INVALID_TOKEN#d");
-    }
 }

@@ -4,10 +4,83 @@ use auth_types::{AccountId, Timestamp, UserId};
 use service_kit::{Fault, While};
 use sqlx::PgExecutor;
 
-use crate::model::password::PasswordHash;
+use crate::model::{
+    account::{Account, CREDENTIAL},
+    password::PasswordHash,
+};
 
-/// Provider of the account that holds a password.
-const CREDENTIAL: &str = "credential";
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: AccountId,
+    account_id: String,
+    provider_id: String,
+    user_id: UserId,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    has_password: bool,
+}
+
+impl From<Row> for Account {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            account_id: row.account_id,
+            provider_id: row.provider_id,
+            user_id: row.user_id,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            scopes: Vec::new(),
+            has_password: row.has_password,
+        }
+    }
+}
+
+/// All accounts of a user, oldest first.
+pub async fn find_of_user(db: impl PgExecutor<'_>, user: &UserId) -> Result<Vec<Account>, Fault> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, account_id, provider_id, user_id, created_at, updated_at, \
+                password IS NOT NULL AS has_password \
+           FROM identity.account WHERE user_id = $1 ORDER BY created_at, id",
+    )
+    .bind(user)
+    .fetch_all(db)
+    .await
+    .doing("listing a user's accounts")?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Deletes one of a user's accounts.
+pub async fn delete(db: impl PgExecutor<'_>, user: &UserId, id: &str) -> Result<(), Fault> {
+    sqlx::query("DELETE FROM identity.account WHERE user_id = $1 AND id = $2")
+        .bind(user)
+        .bind(id)
+        .execute(db)
+        .await
+        .doing("deleting an account")
+        .map(|_| ())
+}
+
+/// Puts a hash in the place of another of the same password. Where the password
+/// has been changed meanwhile, nothing happens.
+pub async fn replace_hash(
+    db: impl PgExecutor<'_>,
+    user: &UserId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE identity.account SET password = $4 \
+          WHERE provider_id = $2 AND account_id = $1 AND user_id = $1 AND password = $3",
+    )
+    .bind(user)
+    .bind(CREDENTIAL)
+    .bind(old)
+    .bind(new)
+    .execute(db)
+    .await
+    .doing("renewing a password hash")
+    .map(|_| ())
+}
 
 /// Sets a user's password, creating the credential account if there is none.
 pub async fn set_password(

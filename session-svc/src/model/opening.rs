@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use auth_types::{SessionId, SessionToken, Timestamp};
+use auth_types::{SessionId, SessionToken, Timestamp, UserId};
 use contract::{
     Refusal,
-    session::{ClientInfo, LIFETIME, Lifetime, SHORT_LIFETIME, Session},
+    permission::{Permission, check_impersonable},
+    session::{
+        ClientInfo, IMPERSONATION_LIFETIME, LIFETIME, Lifetime, LiveSession, Proof, SHORT_LIFETIME, Session,
+    },
     user::UserSnapshot,
 };
 use rand::CryptoRng;
@@ -19,6 +22,17 @@ pub struct KnownUser {
     pub opens_from_version: i64,
 }
 
+/// What a session was opened on.
+#[derive(Debug, Clone, Copy)]
+pub enum Ground<'a> {
+    /// The user proved who they are.
+    Proof(Proof),
+    /// An admin wanted to act as the user, in this session of their own.
+    Impersonation(&'a SessionId),
+    /// The user proved something in this session, whose place it takes.
+    Rotation(&'a SessionId),
+}
+
 /// Judges whether a user whose proof was judged at version `proven_at` may have a
 /// session now.
 pub fn check(known: &KnownUser, proven_at: i64, now: Timestamp) -> Result<(), Refusal> {
@@ -29,6 +43,16 @@ pub fn check(known: &KnownUser, proven_at: i64, now: Timestamp) -> Result<(), Re
         return Err(Refusal::BannedUser);
     }
     Ok(())
+}
+
+/// Judges whether somebody may act as a user, from the session they are in. Nobody
+/// does so while they already act as somebody (contract 5.5).
+pub fn check_impersonation(from: &LiveSession, known: &KnownUser, now: Timestamp) -> Result<(), Refusal> {
+    let may = Permission::Impersonate;
+    if from.session.impersonated_by.is_some() || !may.is_held_by(&from.user.role) {
+        return Err(may.refusal());
+    }
+    check_impersonable(&known.snapshot.user, now)
 }
 
 /// A new session and its token.
@@ -51,6 +75,35 @@ pub fn open(
         extendable: lifetime == Lifetime::Standard,
     };
     (SessionToken::generate(rng), session)
+}
+
+/// The session that takes the place of one of the user's own, with its token. Who acts
+/// as somebody else gets none: their time would begin anew.
+pub fn rotate(
+    user: &UserSnapshot,
+    old: Session,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<(SessionToken, Session), Refusal> {
+    if old.impersonated_by.is_some() {
+        return Err(Refusal::NotWhileImpersonating);
+    }
+    let lifetime = if old.extendable { Lifetime::Standard } else { Lifetime::Short };
+    let client = ClientInfo { ip_address: old.ip_address, user_agent: old.user_agent };
+    Ok(open(user, lifetime, client, now, rng))
+}
+
+/// A new session in which `admin` acts as the user. It is never extended.
+pub fn impersonate(
+    user: &UserSnapshot,
+    admin: UserId,
+    client: ClientInfo,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> (SessionToken, Session) {
+    let (token, session) = open(user, Lifetime::Short, client, now, rng);
+    let expires_at = now + IMPERSONATION_LIFETIME;
+    (token, Session { expires_at, impersonated_by: Some(admin), ..session })
 }
 
 fn duration(lifetime: Lifetime) -> Duration {
@@ -101,6 +154,44 @@ mod tests {
         });
         assert_eq!(check(&banned, 7, now()), Err(Refusal::BannedUser));
         assert_eq!(check(&banned, 7, now() + Duration::from_secs(1)), Ok(()));
+    }
+
+    fn own_session(change: impl FnOnce(&mut LiveSession)) -> LiveSession {
+        let mut user = snapshot().user;
+        user.role = auth_types::Roles::admin();
+        let version = contract::session::Version { session: 1, user: 1 };
+        let mut live = LiveSession { session: opened(Lifetime::Standard), user, version };
+        change(&mut live);
+        live
+    }
+
+    #[test]
+    fn only_an_admin_acts_as_others_and_only_one_deep() {
+        let judge = |from: &LiveSession| check_impersonation(from, &known(|_| ()), now());
+        assert_eq!(judge(&own_session(|_| ())), Ok(()));
+        let no_admin = own_session(|live| live.user.role = auth_types::Roles::user());
+        let nested = own_session(|live| live.session.impersonated_by = Some(live.user.id.clone()));
+        for from in [no_admin, nested] {
+            assert_eq!(judge(&from), Err(Refusal::MayNotImpersonate));
+        }
+    }
+
+    #[test]
+    fn nobody_acts_as_an_admin_or_as_somebody_who_is_banned() {
+        let judge = |known| check_impersonation(&own_session(|_| ()), &known, now());
+        let admin = known(|known| known.snapshot.user.role = auth_types::Roles::admin());
+        let banned = known(|known| known.snapshot.user.banned = true);
+        assert_eq!(judge(admin), Err(Refusal::CannotImpersonateAdmins));
+        assert_eq!(judge(banned), Err(Refusal::BannedUser));
+    }
+
+    #[test]
+    fn an_impersonation_is_over_after_an_hour_and_never_due() {
+        let client = ClientInfo { ip_address: String::new(), user_agent: String::new() };
+        let admin = UserId::mint(&mut rand::rng());
+        let (_, session) = impersonate(&snapshot(), admin.clone(), client, now(), &mut rand::rng());
+        assert_eq!(session.impersonated_by, Some(admin));
+        assert!(session.is_over(now() + Duration::from_hours(1)) && !session.is_due(session.expires_at));
     }
 
     #[test]

@@ -1,14 +1,23 @@
 //! `GET /api/auth/list-sessions` (contract 3.5)
 
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::session::Session;
+use contract::{
+    schema::Refused,
+    session::{Session, SessionView},
+};
 use http::HeaderMap;
 use service_kit::{Answered, Now, WithCookies};
 
 use crate::{app::App, store::sessions};
 
+/// The caller's sessions. Asks for one that is younger than a day.
+///
 /// Under `token` stands the caller's own token for their own session, and the
 /// session's id for the others: enough to revoke one, not to be signed in by it.
+#[utoipa::path(
+    get, path = "/api/auth/list-sessions", tag = "session", operation_id = "listSessions",
+    responses((status = OK, description = "At most 100", body = Vec<SessionView>), Refused)
+)]
 pub async fn list_sessions(
     State(app): State<App>,
     Now(now): Now,

@@ -2,7 +2,7 @@
 
 use auth_types::{SessionId, Timestamp, TokenDigest, UserId};
 use service_kit::{Fault, While};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgPool};
 
 /// Notes taken at once.
 const BATCH: i64 = 500;
@@ -30,8 +30,14 @@ pub enum Ending<'a> {
     Named { user: &'a UserId, id: &'a str, token: Option<TokenDigest> },
     /// All of the user's.
     All(&'a UserId),
-    /// All of the user's but one.
+    /// All of the user's but one, or what has taken that one's place.
     AllBut(&'a UserId, &'a SessionId),
+    /// One of anybody's, named by its id or by its token.
+    Anybodys { id: &'a str, token: Option<TokenDigest> },
+    /// Those in which the user acts as somebody else.
+    ImpersonationsBy(&'a UserId),
+    /// Those in which somebody else acts as the user.
+    ImpersonationsOf(&'a UserId),
 }
 
 /// Ends sessions: the statement that deletes them leaves a note for each.
@@ -40,15 +46,26 @@ macro_rules! end {
         concat!(
             "WITH gone AS (DELETE FROM session WHERE ",
             $condition,
-            " RETURNING token_digest, user_id, expires_at) \
-             INSERT INTO pending_revocation (token_digest, user_id, expires_at) \
-             SELECT token_digest, user_id, expires_at FROM gone ON CONFLICT DO NOTHING"
+            " RETURNING token_digest, user_id, expires_at, impersonated_by) \
+             INSERT INTO pending_revocation (token_digest, user_id, expires_at, impersonated_by) \
+             SELECT token_digest, user_id, expires_at, impersonated_by FROM gone ON CONFLICT DO NOTHING"
         )
     };
 }
 
-/// Ends sessions in Postgres and says how many ended.
-pub async fn end(db: impl PgExecutor<'_>, ending: Ending<'_>) -> Result<u64, Fault> {
+/// Ends sessions in Postgres, with the impersonations that were started from them,
+/// and says how many ended. A statement of its own looks for those, so that it also
+/// sees one that was being opened while the first waited for its admin's session.
+pub async fn end(tx: &mut PgConnection, ending: Ending<'_>) -> Result<u64, Fault> {
+    let ended = end_only(&mut *tx, ending).await?;
+    let orphans = sqlx::query(end!(
+        "opened_from IS NOT NULL AND NOT EXISTS (SELECT FROM session AS own WHERE own.id = session.opened_from)"
+    ));
+    let orphans = orphans.execute(tx).await.doing("ending impersonations")?.rows_affected();
+    Ok(ended + orphans)
+}
+
+async fn end_only(tx: &mut PgConnection, ending: Ending<'_>) -> Result<u64, Fault> {
     let query = match ending {
         Ending::Of(digest) => {
             sqlx::query(end!("token_digest = $1")).bind(digest.as_bytes().to_vec())
@@ -61,10 +78,19 @@ pub async fn end(db: impl PgExecutor<'_>, ending: Ending<'_>) -> Result<u64, Fau
         }
         Ending::All(user) => sqlx::query(end!("user_id = $1")).bind(user.as_str()),
         Ending::AllBut(user, kept) => {
-            sqlx::query(end!("user_id = $1 AND id <> $2")).bind(user.as_str()).bind(kept.as_str())
+            sqlx::query(end!("user_id = $1 AND id <> $2 AND rotated_from IS DISTINCT FROM $2")).bind(user.as_str()).bind(kept.as_str())
+        }
+        Ending::Anybodys { id, token } => sqlx::query(end!("id = $1 OR token_digest = $2"))
+            .bind(id)
+            .bind(token.map(|digest| digest.as_bytes().to_vec())),
+        Ending::ImpersonationsBy(admin) => {
+            sqlx::query(end!("impersonated_by = $1")).bind(admin.as_str())
+        }
+        Ending::ImpersonationsOf(user) => {
+            sqlx::query(end!("user_id = $1 AND impersonated_by IS NOT NULL")).bind(user.as_str())
         }
     };
-    Ok(query.execute(db).await.doing("ending sessions")?.rows_affected())
+    Ok(query.execute(tx).await.doing("ending sessions")?.rows_affected())
 }
 
 /// Whose notes are wanted.
@@ -72,27 +98,29 @@ pub async fn end(db: impl PgExecutor<'_>, ending: Ending<'_>) -> Result<u64, Fau
 pub enum Notes<'a> {
     Of(TokenDigest),
     OfUser(&'a UserId),
+    /// Of sessions in which admins acted as somebody else.
+    OfImpersonations,
     Any,
 }
 
 /// Notes that stand, a batch at most.
 pub async fn find(db: &PgPool, notes: Notes<'_>) -> Result<Vec<Pending>, Fault> {
-    let (digest, user) = match notes {
-        Notes::Of(digest) => (Some(digest.as_bytes().to_vec()), None),
-        Notes::OfUser(user) => (None, Some(user.as_str())),
-        Notes::Any => (None, None),
+    macro_rules! select {
+        ($condition:literal) => {
+            concat!(
+                "SELECT token_digest, expires_at FROM pending_revocation WHERE ",
+                $condition,
+                " ORDER BY revoked_at LIMIT $1"
+            )
+        };
+    }
+    let query = match notes {
+        Notes::Of(digest) => sqlx::query_as(select!("token_digest = $2")).bind(BATCH).bind(*digest.as_bytes()),
+        Notes::OfUser(user) => sqlx::query_as(select!("user_id = $2")).bind(BATCH).bind(user.as_str()),
+        Notes::OfImpersonations => sqlx::query_as(select!("impersonated_by IS NOT NULL")).bind(BATCH),
+        Notes::Any => sqlx::query_as(select!("true")).bind(BATCH),
     };
-    sqlx::query_as(
-        "SELECT token_digest, expires_at FROM pending_revocation \
-          WHERE ($1::bytea IS NULL OR token_digest = $1) AND ($2::text IS NULL OR user_id = $2) \
-          ORDER BY revoked_at LIMIT $3",
-    )
-    .bind(digest)
-    .bind(user)
-    .bind(BATCH)
-    .fetch_all(db)
-    .await
-    .doing("reading pending revocations")
+    query.fetch_all(db).await.doing("reading pending revocations")
 }
 
 /// Redis has dropped these.

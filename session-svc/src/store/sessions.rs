@@ -6,10 +6,14 @@ use contract::{
     user::User,
 };
 use service_kit::{Fault, While};
-use sqlx::{PgExecutor, types::Json};
+use sqlx::{PgConnection, PgExecutor, types::Json};
+
+use crate::model::opening::Ground;
 
 /// Most sessions that a list shows (contract 3.5).
 const LIST_LIMIT: i64 = 100;
+/// Most sessions of a user that an admin is shown.
+const ADMIN_LIST_LIMIT: i64 = 1000;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -63,12 +67,17 @@ pub async fn insert(
     db: impl PgExecutor<'_>,
     session: &Session,
     digest: TokenDigest,
-    proof: Proof,
+    ground: Ground<'_>,
 ) -> Result<(), Fault> {
+    let (proof, opened_from, rotated_from) = match ground {
+        Ground::Proof(proof) => (name(proof), None, None),
+        Ground::Impersonation(own) => ("impersonation", Some(own), None),
+        Ground::Rotation(old) => ("rotation", None, Some(old)),
+    };
     sqlx::query(
         "INSERT INTO session (id, token_digest, user_id, created_at, updated_at, expires_at, \
-                              ip_address, user_agent, impersonated_by, extendable, proof) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                              ip_address, user_agent, impersonated_by, extendable, proof, opened_from, rotated_from) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(&session.id)
     .bind(digest.as_bytes())
@@ -80,14 +89,24 @@ pub async fn insert(
     .bind(&session.user_agent)
     .bind(&session.impersonated_by)
     .bind(session.extendable)
-    .bind(match proof {
-        Proof::SignUp => "sign_up",
-        Proof::Password => "password",
-    })
+    .bind(proof)
+    .bind(opened_from)
+    .bind(rotated_from)
     .execute(db)
     .await
     .doing("storing a session")
     .map(|_| ())
+}
+
+fn name(proof: Proof) -> &'static str {
+    match proof {
+        Proof::SignUp => "sign_up",
+        Proof::Password => "password",
+        Proof::PasswordOnTrustedDevice => "password_on_trusted_device",
+        Proof::PasswordAndTotp => "password_and_totp",
+        Proof::PasswordAndEmailCode => "password_and_email_code",
+        Proof::PasswordAndBackupCode => "password_and_backup_code",
+    }
 }
 
 /// The session of a token, unless it is over. A banned user's session counts as
@@ -106,6 +125,49 @@ pub async fn find_live(
     Ok(row.map(|row| row.split().1).filter(|live| !live.user.is_banned(now)))
 }
 
+/// The same, and neither the session nor what is known of its user changes until the
+/// transaction ends.
+pub async fn hold_live(
+    tx: &mut PgConnection,
+    digest: TokenDigest,
+    now: Timestamp,
+) -> Result<Option<LiveSession>, Fault> {
+    let row: Option<Row> =
+        sqlx::query_as(select!("s.token_digest = $1 AND s.expires_at > $2 FOR SHARE OF s, u"))
+            .bind(digest.as_bytes())
+            .bind(now)
+            .fetch_optional(tx)
+            .await
+            .doing("holding a session")?;
+    Ok(row.map(|row| row.split().1).filter(|live| !live.user.is_banned(now)))
+}
+
+/// Whose session this is, named by its id or by its token.
+pub async fn find_owner(
+    db: impl PgExecutor<'_>,
+    id: &str,
+    token: Option<TokenDigest>,
+) -> Result<Option<UserId>, Fault> {
+    sqlx::query_scalar("SELECT user_id FROM session WHERE id = $1 OR token_digest = $2")
+        .bind(id)
+        .bind(token.map(|digest| *digest.as_bytes()))
+        .fetch_optional(db)
+        .await
+        .doing("finding whose session this is")
+}
+
+/// What an admin sees of a user's sessions: all there are, oldest first.
+pub async fn list_all(db: impl PgExecutor<'_>, user: &UserId) -> Result<Vec<Session>, Fault> {
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("s.user_id = $1 ORDER BY s.created_at, s.id LIMIT $2"))
+            .bind(user)
+            .bind(ADMIN_LIST_LIMIT)
+            .fetch_all(db)
+            .await
+            .doing("listing a user's sessions for an admin")?;
+    Ok(rows.into_iter().map(|row| row.split().1.session).collect())
+}
+
 /// Sessions of a user that are not over, oldest first, with their digests.
 pub async fn find_of_user(
     db: impl PgExecutor<'_>,
@@ -121,7 +183,7 @@ pub async fn find_of_user(
     Ok(rows.into_iter().map(Row::split).collect())
 }
 
-/// What a user sees of their own sessions. Somebody else's, who acts as them, are
+/// What a user sees of their own sessions, the newest first. Somebody else's, who acts as them, are
 /// not shown.
 pub async fn list(
     db: impl PgExecutor<'_>,
@@ -130,7 +192,7 @@ pub async fn list(
 ) -> Result<Vec<Session>, Fault> {
     let rows: Vec<Row> = sqlx::query_as(select!(
         "s.user_id = $1 AND s.expires_at > $2 AND s.impersonated_by IS NULL ",
-        "ORDER BY s.created_at, s.id LIMIT $3"
+        "ORDER BY s.created_at DESC, s.id LIMIT $3"
     ))
     .bind(user)
     .bind(now)

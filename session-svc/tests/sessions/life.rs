@@ -38,7 +38,7 @@ async fn a_session_of_one_day_is_not_extended_whoever_asks() {
     let world = World::new().await;
     let opened = world.open(&world.user(), Lifetime::Short).await.expect("opens");
     let digest = opened.token.digest();
-    world.clock.advance(SHORT_LIFETIME - Duration::from_secs(1));
+    world.clock.advance(Duration::from_secs(SHORT_LIFETIME.as_secs() - 1));
     let kept = bus::refresh(world.app.clone(), RefreshSession { digest }).await.expect("answers");
     assert_eq!(kept.expect("alive").session.expires_at, opened.session.expires_at);
 }
@@ -68,7 +68,7 @@ async fn a_proof_from_before_a_reset_opens_no_session_after_it() {
     let user = world.user();
     let mut reset = user.clone();
     reset.version = 2;
-    let call = RevokeUser { user: reset.clone(), reason: RevokeReason::PasswordReset };
+    let call = RevokeUser { user: reset.clone(), reason: RevokeReason::PasswordReset, keep: None };
     bus::revoke_user(world.app.clone(), call).await.expect("answers");
     let refused = world.open(&user, Lifetime::Standard).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::FailedToCreateSession))), "{refused:?}");

@@ -2,4 +2,5 @@
 
 mod life;
 mod races;
+mod rotation;
 mod world;

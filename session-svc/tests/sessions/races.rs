@@ -28,7 +28,7 @@ async fn a_session_that_is_opened_while_all_are_revoked_is_refused_or_revoked() 
         let user = world.user();
         let mut reset = user.clone();
         reset.version = 2;
-        let revoke = RevokeUser { user: reset, reason: RevokeReason::PasswordReset };
+        let revoke = RevokeUser { user: reset, reason: RevokeReason::PasswordReset, keep: None };
         let opening = join_all((0..4).map(|_| world.open(&user, Lifetime::Standard)));
         let (opened, revoked) = tokio::join!(opening, bus::revoke_user(world.app.clone(), revoke));
         revoked.expect("revoked");
@@ -50,7 +50,7 @@ async fn an_extension_never_brings_back_what_was_revoked() {
         world.clock.advance(UPDATE_AGE);
         let mut reset = user.clone();
         reset.version = 2;
-        let revoke = RevokeUser { user: reset, reason: RevokeReason::PasswordReset };
+        let revoke = RevokeUser { user: reset, reason: RevokeReason::PasswordReset, keep: None };
         let refreshing = join_all((0..4).map(|_| bus::refresh(world.app.clone(), RefreshSession { digest })));
         let (_, revoked) = tokio::join!(refreshing, bus::revoke_user(world.app.clone(), revoke));
         revoked.expect("revoked");

@@ -1,0 +1,97 @@
+//! mfa-svc away: whoever has a second factor stays outside, everybody else notices nothing.
+
+use e2e::{Browser, PASSWORD, Stores, own_stack};
+use serde_json::json;
+use stack::Process;
+
+#[tokio::test]
+async fn without_mfa_svc_nobody_skips_their_second_factor_and_all_others_sign_in() {
+    let (stack, _dir) = own_stack(&[]).await;
+    let stores = Stores::open(stack.urls()).await;
+    let mut guarded = Browser::new(stack.urls()).sign_up().await;
+    let app = guarded.enrols(&stores).await;
+    let mut plain = Browser::new(stack.urls()).sign_up().await;
+    let mut half_way = Browser::new(stack.urls());
+    half_way.sign_in(&guarded.email, PASSWORD).await.expect(200);
+    let mut trusted = Browser::new(stack.urls());
+    trusted.sign_in(&guarded.email, PASSWORD).await.expect(200);
+    let body = json!({ "code": app.backup_codes[0], "trustDevice": true });
+    trusted.post("/api/auth/two-factor/verify-backup-code", &body).await.expect(200);
+
+    stack.kill(Process::Mfa).await;
+    for browser in [Browser::new(stack.urls()), trusted.clone()] {
+        let mut browser = browser;
+        let answer = browser.sign_in(&guarded.email, PASSWORD).await;
+        assert!(answer.is_clean_outage(), "{answer:?}");
+        assert!(!answer.body.contains("token"), "{answer:?}");
+    }
+    // A wrong password is told as ever, so the outage says nothing to strangers.
+    Browser::new(stack.urls()).sign_in(&guarded.email, "wrong horse").await.expect(401);
+    let code = json!({ "code": app.code() });
+    let answer = half_way.post("/api/auth/two-factor/verify-totp", &code).await;
+    assert!(answer.is_clean_outage(), "{answer:?}");
+    assert!(guarded.browser.is_signed_in().await && trusted.is_signed_in().await);
+    assert!(plain.browser.is_signed_in().await);
+    Browser::new(stack.urls()).sign_in(&plain.email, PASSWORD).await.expect(200);
+
+    stack.launch(Process::Mfa).await;
+    stack.wait_ready().await.expect("ready again");
+    half_way
+        .post("/api/auth/two-factor/verify-totp", &json!({ "code": app.code() }))
+        .await
+        .expect(200);
+    assert!(half_way.is_signed_in().await, "a challenge did not survive the restart");
+}
+
+#[tokio::test]
+async fn wrong_codes_are_remembered_over_a_restart() {
+    let (stack, _dir) = own_stack(&[]).await;
+    let stores = Stores::open(stack.urls()).await;
+    let mut user = Browser::new(stack.urls()).sign_up().await;
+    let app = user.enrols(&stores).await;
+    for _ in 0..2 {
+        let mut stranger = Browser::new(stack.urls());
+        stranger.sign_in(&user.email, PASSWORD).await.expect(200);
+        for _ in 0..5 {
+            let wrong = json!({ "code": app.wrong_code() });
+            stranger
+                .post("/api/auth/two-factor/verify-totp", &wrong)
+                .await
+                .expect_code(401, "INVALID_CODE");
+        }
+        stack.kill(Process::Mfa).await;
+        stack.launch(Process::Mfa).await;
+        stack.wait_ready().await.expect("ready again");
+    }
+    let mut stranger = Browser::new(stack.urls());
+    stranger.sign_in(&user.email, PASSWORD).await.expect(200);
+    let answer =
+        stranger.post("/api/auth/two-factor/verify-totp", &json!({ "code": app.code() })).await;
+    answer.expect_code(429, "ACCOUNT_TEMPORARILY_LOCKED");
+}
+
+/// The change is written where the code was used up, and told to the others when they are
+/// back: never half a factor.
+#[tokio::test]
+async fn an_enrolment_that_is_completed_without_identity_svc_counts_when_it_is_back() {
+    let (stack, _dir) = own_stack(&[]).await;
+    let mut user = Browser::new(stack.urls()).sign_up().await;
+    let mut other = Browser::new(stack.urls());
+    other.sign_in(&user.email, PASSWORD).await.expect(200);
+    let app = user.begins_enrolment().await;
+    stack.kill(Process::Identity).await;
+    let answer =
+        user.browser.post("/api/auth/two-factor/verify-totp", &json!({ "code": app.code() })).await;
+    assert!(answer.is_clean_outage(), "{answer:?}");
+    stack.launch(Process::Identity).await;
+    stack.wait_ready().await.expect("ready again");
+    let urls = stack.urls();
+    let asked = e2e::eventually(|| async {
+        let answer = Browser::new(urls).sign_in(&user.email, PASSWORD).await;
+        (answer.status == 200 && answer.json()["twoFactorRedirect"] == true).then_some(())
+    });
+    asked.await.expect("the factor counts");
+    let ended = e2e::eventually(|| async { (!other.clone().is_signed_in().await).then_some(()) });
+    ended.await.expect("other sessions end");
+    assert!(user.browser.is_signed_in().await, "the session of the change ended too");
+}

@@ -1,0 +1,11 @@
+//! The rules: no I/O.
+
+pub mod backup_code;
+pub mod code_digest;
+pub mod email_code;
+pub mod factor;
+pub mod guard;
+pub mod otpauth;
+pub mod qr;
+pub mod sealing;
+pub mod totp;

@@ -1,0 +1,59 @@
+//! `POST /api/auth/two-factor/generate-backup-codes` (contract 6.4)
+
+use auth_types::Timestamp;
+use axum::{Json, extract::State, response::IntoResponse};
+use contract::{Refusal, mail::FactorChange};
+use http::HeaderMap;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use service_kit::{Answered, Current, Error, Now, While, body::JsonBody};
+
+use crate::{
+    app::App,
+    changes::Change,
+    model::backup_code,
+    passwords,
+    routes::password,
+    store::{self, backup_codes, two_factors},
+};
+
+pub async fn generate(
+    State(app): State<App>,
+    Now(now): Now,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Answered<impl IntoResponse> {
+    let password = password(body)?;
+    let current = app.own_session(&headers, now).await?;
+    let answer = replace(&app, &current, password, now).await;
+    current.answer(answer.map(Json))
+}
+
+/// The new codes are shown this once; the old ones are dead.
+async fn replace(
+    app: &App,
+    current: &Current,
+    password: SecretString,
+    now: Timestamp,
+) -> Result<Value, Error> {
+    let user = &current.live.user;
+    if !user.two_factor_enabled {
+        return Err(Refusal::TwoFactorNotEnabled.into());
+    }
+    passwords::check(app, current, password, now).await?;
+    let codes = backup_code::generate(&mut rand::rng());
+    let digests: Vec<_> = codes.iter().map(|code| app.codes.of(user.id.as_str(), code)).collect();
+
+    let mut tx = app.db.begin().await.doing("starting to replace backup codes")?;
+    // In the order in which a guess takes its locks: challenges before the app.
+    store::forget_grants(&mut tx, &user.id).await?;
+    let held = two_factors::hold(&mut *tx, &user.id).await?;
+    if !held.is_some_and(|held| held.verified) {
+        return Err(Refusal::TwoFactorNotEnabled.into());
+    }
+    backup_codes::replace(&mut tx, &user.id, &digests).await?;
+    let change = Change::make(&mut tx, current, FactorChange::BackupCodesReplaced).await?;
+    tx.commit().await.doing("replacing backup codes")?;
+    change.keep(app).await?;
+    Ok(json!({ "status": true, "backupCodes": codes }))
+}
