@@ -79,7 +79,8 @@ pub fn dialect(path: &str) -> Dialect {
     if path == "/api/auth" || path.starts_with("/api/auth/") { Dialect::BetterAuth } else { Dialect::Panel }
 }
 
-const SESSION_PATHS: [&str; 9] = [
+/// Below `/api/auth/`.
+pub const SESSION_PATHS: [&str; 9] = [
     "sign-out",
     "list-sessions",
     "revoke-session",

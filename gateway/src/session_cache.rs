@@ -190,9 +190,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_entry_is_worth_nothing_once_the_lease_is_over() {
         let cache = filled();
-        tokio::time::advance(LEASE - Duration::from_millis(1)).await;
+        tokio::time::advance(LEASE / 2).await;
         assert!(cache.get(digest()).is_some());
-        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::time::advance(LEASE / 2).await;
         assert!(cache.get(digest()).is_none());
         cache.confirmed(Instant::now());
         assert!(cache.get(digest()).is_some(), "nothing has changed, so it counts again");

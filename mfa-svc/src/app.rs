@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use auth_types::{Clock, SystemClock, Timestamp};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
+use axum::{Router, extract::FromRef};
 use contract::origin::TrustedOrigins;
 use http::HeaderMap;
 use secrecy::ExposeSecret;
@@ -16,6 +12,8 @@ use service_kit::{
     Bus, Current, Deployment, Error, Kit, WithCookies, database, http_server, outbox::Bell,
 };
 use sqlx::PgPool;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     bus,
@@ -64,20 +62,30 @@ impl App {
     }
 }
 
+/// Every route. Its path and what it takes and gives stand at its handler.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(routes::enable::enable))
+        .routes(routes!(routes::disable::disable))
+        .routes(routes!(routes::totp_uri::get_totp_uri))
+        .routes(routes!(routes::totp_uri::qr_code))
+        .routes(routes!(routes::verify::verify_totp))
+        .routes(routes!(routes::send_otp::send_otp))
+        .routes(routes!(routes::verify::verify_otp))
+        .routes(routes!(routes::backup_codes::generate))
+        .routes(routes!(routes::verify::verify_backup_code))
+        .routes(routes!(routes::trusted_devices::list))
+        .routes(routes!(routes::trusted_devices::revoke))
+}
+
 fn router(app: App) -> Router {
-    Router::new()
-        .route("/api/auth/two-factor/enable", post(routes::enable::enable))
-        .route("/api/auth/two-factor/disable", post(routes::disable::disable))
-        .route("/api/auth/two-factor/get-totp-uri", post(routes::totp_uri::get_totp_uri))
-        .route("/api/auth/two-factor/qr-code", get(routes::totp_uri::qr_code))
-        .route("/api/auth/two-factor/verify-totp", post(routes::verify::verify_totp))
-        .route("/api/auth/two-factor/send-otp", post(routes::send_otp::send_otp))
-        .route("/api/auth/two-factor/verify-otp", post(routes::verify::verify_otp))
-        .route("/api/auth/two-factor/generate-backup-codes", post(routes::backup_codes::generate))
-        .route("/api/auth/two-factor/verify-backup-code", post(routes::verify::verify_backup_code))
-        .route("/api/auth/two-factor/list-trusted-devices", get(routes::trusted_devices::list))
-        .route("/api/auth/two-factor/revoke-trusted-device", post(routes::trusted_devices::revoke))
-        .with_state(app)
+    Router::from(routes()).with_state(app)
+}
+
+/// What the routes say of themselves.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    routes().into_openapi()
 }
 
 /// Starts everything, and returns when the service has been told to stop.

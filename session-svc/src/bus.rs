@@ -5,8 +5,8 @@ use contract::{
     Refusal,
     permission::Permission,
     session::{
-        CreateSession, Impersonate, LiveSession, RefreshSession, ResolveSession, RevokeSession, RevokeUser,
-        RotateSession, SessionOpened, UserChanged, Version,
+        CreateSession, Impersonate, LiveSession, RefreshSession, ResolveSession, RevokeReason, RevokeSession,
+        RevokeUser, RotateSession, SessionOpened, UserChanged, Version,
     },
     user::User,
 };
@@ -163,6 +163,9 @@ pub async fn revoke_user(app: App, call: RevokeUser) -> Result<(), Error> {
     user_snapshots::open_from(&mut tx, user, call.user.version).await?;
     let ending = call.keep.as_ref().map_or(Ending::All(user), |kept| Ending::AllBut(user, kept));
     let ended = pending_revocations::end(&mut tx, ending).await?;
+    if call.reason == RevokeReason::UserDeleted {
+        user_snapshots::forget_person(&mut tx, user).await?;
+    }
     tx.commit().await.doing("revoking a user's sessions")?;
 
     app.metrics.revoked.inc_by(ended);

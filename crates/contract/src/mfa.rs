@@ -2,6 +2,7 @@
 
 use auth_types::{ChallengeToken, DeviceToken, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     bus::Call,
@@ -43,7 +44,7 @@ pub struct FactorOwed {
 
 /// A second factor that the client may offer. Backup codes are not among them
 /// (contract 6.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     Totp,

@@ -50,25 +50,25 @@ pub struct SessionAndUser<'a> {
 pub enum Refused {
     /// The body cannot be read or does not fit, or a rule of the route is broken
     #[response(status = BAD_REQUEST)]
-    BadRequest(#[to_schema] Problem),
+    BadRequest(Problem),
     /// There is no session
     #[response(status = UNAUTHORIZED)]
-    Unauthorized(#[to_schema] Problem),
+    Unauthorized(Problem),
     /// The page that asks is not trusted, or the caller may not do this
     #[response(status = FORBIDDEN)]
-    Forbidden(#[to_schema] Problem),
+    Forbidden(Problem),
     /// The body is larger than 64 KiB
     #[response(status = PAYLOAD_TOO_LARGE)]
-    TooLarge(#[to_schema] Problem),
+    TooLarge(Problem),
     /// The body's media type is not taken here
     #[response(status = UNSUPPORTED_MEDIA_TYPE)]
-    MediaType(#[to_schema] Problem),
+    MediaType(Problem),
     /// Asked too often
     #[response(status = TOO_MANY_REQUESTS)]
-    TooMany(#[to_schema] Problem),
+    TooMany(Problem),
     /// A store or a service does not answer
     #[response(status = SERVICE_UNAVAILABLE)]
-    Unavailable(#[to_schema] Problem),
+    Unavailable(Problem),
 }
 
 /// How a route for admins may refuse. Without a session there is no body (contract 5.1).
@@ -76,28 +76,28 @@ pub enum Refused {
 pub enum AdminRefused {
     /// The body cannot be read or does not fit, or a rule of the route is broken
     #[response(status = BAD_REQUEST)]
-    BadRequest(#[to_schema] Problem),
+    BadRequest(Problem),
     /// There is no session; the body is empty
     #[response(status = UNAUTHORIZED)]
     Unauthorized,
     /// The page that asks is not trusted, or the caller is no admin
     #[response(status = FORBIDDEN)]
-    Forbidden(#[to_schema] Problem),
+    Forbidden(Problem),
     /// There is no such user
     #[response(status = NOT_FOUND)]
-    NotFound(#[to_schema] Problem),
+    NotFound(Problem),
     /// The body is larger than 64 KiB
     #[response(status = PAYLOAD_TOO_LARGE)]
-    TooLarge(#[to_schema] Problem),
+    TooLarge(Problem),
     /// The body's media type is not taken here
     #[response(status = UNSUPPORTED_MEDIA_TYPE)]
-    MediaType(#[to_schema] Problem),
+    MediaType(Problem),
     /// Asked too often
     #[response(status = TOO_MANY_REQUESTS)]
-    TooMany(#[to_schema] Problem),
+    TooMany(Problem),
     /// A store or a service does not answer
     #[response(status = SERVICE_UNAVAILABLE)]
-    Unavailable(#[to_schema] Problem),
+    Unavailable(Problem),
 }
 
 /// How one of StellarStack's own routes may refuse (contract 16).
@@ -105,20 +105,20 @@ pub enum AdminRefused {
 pub enum PanelRefused {
     /// The body cannot be read, or a rule of the route is broken
     #[response(status = BAD_REQUEST)]
-    BadRequest(#[to_schema] PanelProblem),
+    BadRequest(PanelProblem),
     /// The page that asks is not trusted, or the key is wrong
     #[response(status = FORBIDDEN)]
-    Forbidden(#[to_schema] PanelProblem),
+    Forbidden(PanelProblem),
     /// The body is larger than 64 KiB
     #[response(status = PAYLOAD_TOO_LARGE)]
-    TooLarge(#[to_schema] PanelProblem),
+    TooLarge(PanelProblem),
     /// The body's media type is not taken here
     #[response(status = UNSUPPORTED_MEDIA_TYPE)]
-    MediaType(#[to_schema] PanelProblem),
+    MediaType(PanelProblem),
     /// Asked too often
     #[response(status = TOO_MANY_REQUESTS)]
-    TooMany(#[to_schema] PanelProblem),
+    TooMany(PanelProblem),
     /// A store or a service does not answer
     #[response(status = SERVICE_UNAVAILABLE)]
-    Unavailable(#[to_schema] PanelProblem),
+    Unavailable(PanelProblem),
 }

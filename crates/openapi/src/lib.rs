@@ -6,6 +6,7 @@ mod page;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use gateway::route_table::Service;
 use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
 
 /// Where the files are, below the root of the repository.
@@ -22,10 +23,21 @@ pub fn describe() -> OpenApi {
             .to_owned(),
     );
     let mut document = OpenApiBuilder::new().info(info).build();
-    for part in [gateway::openapi::openapi(), identity_svc::app::openapi(), session_svc::app::openapi()] {
+    document.merge(gateway::openapi::openapi());
+    for (_, part) in services() {
         document.merge(part);
     }
     document
+}
+
+/// What each service says of its own.
+#[must_use]
+pub fn services() -> [(Service, OpenApi); 3] {
+    [
+        (Service::Identity, identity_svc::app::openapi()),
+        (Service::Session, session_svc::app::openapi()),
+        (Service::Mfa, mfa_svc::app::openapi()),
+    ]
 }
 
 /// The description as text.

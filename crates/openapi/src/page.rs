@@ -28,7 +28,7 @@ pub(crate) fn render(document: &Value) -> Result<String> {
         title => document["info"]["title"].as_str(),
         version => document["info"]["version"].as_str(),
         description => document["info"]["description"].as_str(),
-        groups => minijinja::value::Serde(groups(document)?),
+        groups => Serde(groups(document)?),
         schemas,
     })?;
     Ok(page + "\n")

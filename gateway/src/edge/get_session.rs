@@ -26,6 +26,7 @@ use crate::{
     ),
     responses(
         (status = OK, description = "`null` without a session", body = Option<SessionAndUser>),
+        (status = TOO_MANY_REQUESTS, description = "Asked too often", body = Problem),
         (status = SERVICE_UNAVAILABLE, description = "The stores do not answer", body = Problem),
     )
 )]

@@ -5,7 +5,7 @@ pub mod reference;
 pub mod ws_token;
 
 use auth_types::Timestamp;
-use contract::{Refusal, jwt::Jwks, schema::Problem};
+use contract::{Refusal, jwt::Jwks, schema::{PanelProblem, Problem}};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use service_kit::Fault;
@@ -38,7 +38,10 @@ pub async fn answer(
 /// Says that the gateway runs.
 #[utoipa::path(
     get, path = "/api/auth/ok", tag = "system",
-    responses((status = OK, description = "It does", body = Okay))
+    responses(
+        (status = OK, description = "It does", body = Okay),
+        (status = TOO_MANY_REQUESTS, description = "Asked too often", body = Problem),
+    )
 )]
 fn ok() -> Answer {
     Answer::json(StatusCode::OK, r#"{"ok":true}"#)
@@ -52,8 +55,11 @@ pub struct Okay {
 
 /// Says that the gateway runs, and what time it is there.
 #[utoipa::path(
-    get, path = "/health", tag = "system",
-    responses((status = OK, description = "It runs", body = Health))
+    get, path = "/health", tag = "system", operation_id = "getHealth",
+    responses(
+        (status = OK, description = "It runs", body = Health),
+        (status = TOO_MANY_REQUESTS, description = "Asked too often", body = PanelProblem),
+    )
 )]
 fn health(now: Timestamp) -> Result<Answer, Fault> {
     Answer::json_of(StatusCode::OK, &Health { status: "ok", timestamp: now })
@@ -68,8 +74,11 @@ pub struct Health {
 
 /// Always refused: sessions are extended by GET.
 #[utoipa::path(
-    post, path = "/api/auth/get-session", tag = "session",
-    responses((status = METHOD_NOT_ALLOWED, description = "Ask with GET", body = Problem))
+    post, path = "/api/auth/get-session", tag = "session", operation_id = "postGetSession",
+    responses(
+        (status = METHOD_NOT_ALLOWED, description = "Ask with GET", body = Problem),
+        (status = TOO_MANY_REQUESTS, description = "Asked too often", body = Problem),
+    )
 )]
 fn post_get_session() -> Answer {
     Answer::refusal(Refusal::PostGetSession).with_pragma()
@@ -77,8 +86,11 @@ fn post_get_session() -> Answer {
 
 /// The keys that verify identity assertions and WebSocket tokens (RFC 7517).
 #[utoipa::path(
-    get, path = "/.well-known/jwks.json", tag = "system",
-    responses((status = OK, description = "Current keys, and older ones that still verify", body = Jwks))
+    get, path = "/.well-known/jwks.json", tag = "system", operation_id = "getKeys",
+    responses(
+        (status = OK, description = "Current keys, and older ones that still verify", body = Jwks),
+        (status = TOO_MANY_REQUESTS, description = "Asked too often", body = PanelProblem),
+    )
 )]
 fn jwks(gateway: &Gateway) -> Answer {
     Answer::json(StatusCode::OK, gateway.jwks.clone()).replacing(header::CACHE_CONTROL, JWKS_CACHE)

@@ -25,7 +25,10 @@ pub fn description() -> Answer {
 /// This description as a page.
 #[utoipa::path(
     get, path = "/api/auth/reference", tag = "system", operation_id = "getReference",
-    responses((status = OK, description = "A page", body = String, content_type = "text/html"))
+    responses(
+        (status = OK, description = "A page", body = String, content_type = "text/html"),
+        (status = TOO_MANY_REQUESTS, description = "Asked too often", body = Problem),
+    )
 )]
 #[must_use]
 pub fn page() -> Answer {

@@ -61,6 +61,7 @@ impl WsTokens {
     get, path = "/api/ws/token", tag = "session", operation_id = "getWsToken",
     responses(
         (status = OK, description = "The token", body = WsTicket),
+        (status = TOO_MANY_REQUESTS, description = "Asked too often", body = PanelProblem),
         (status = UNAUTHORIZED, description = "No session", body = PanelProblem),
         (status = SERVICE_UNAVAILABLE, description = "The stores do not answer", body = PanelProblem),
     )

@@ -61,7 +61,7 @@ pub struct SignInForm {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum SignInAnswer {
-    SignedIn(SignedInUser),
+    SignedIn(Box<SignedInUser>),
     FactorAsked(FactorAsked),
 }
 
@@ -82,7 +82,6 @@ pub struct SignedInUser {
 #[serde(rename_all = "camelCase")]
 pub struct FactorAsked {
     two_factor_redirect: bool,
-    #[schema(value_type = Vec<String>)]
     two_factor_methods: Vec<Method>,
 }
 
@@ -204,5 +203,6 @@ fn answer(user: User, opened: &SessionOpened, callback: Option<String>) -> impl 
         headers.insert(header::LOCATION, location);
     }
     let (redirect, token) = (callback.is_some(), opened.token.expose().to_owned());
-    (headers, Json(SignInAnswer::SignedIn(SignedInUser { redirect, url: callback, token, user })))
+    let signed_in = SignedInUser { redirect, url: callback, token, user };
+    (headers, Json(SignInAnswer::SignedIn(Box::new(signed_in))))
 }

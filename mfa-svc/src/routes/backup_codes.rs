@@ -2,21 +2,36 @@
 
 use auth_types::Timestamp;
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{Refusal, mail::FactorChange};
+use contract::{Refusal, mail::FactorChange, schema::Refused};
 use http::HeaderMap;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde::Serialize;
 use service_kit::{Answered, Current, Error, Now, While, body::JsonBody};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
     changes::Change,
     model::backup_code,
     passwords,
-    routes::password,
+    routes::{Password, password},
     store::{self, backup_codes, two_factors},
 };
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewBackupCodes {
+    status: bool,
+    backup_codes: Vec<String>,
+}
+
+/// Replaces the backup codes.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/generate-backup-codes", tag = "two-factor",
+    operation_id = "generateBackupCodes",
+    request_body = Password,
+    responses((status = OK, description = "The new codes, shown this once", body = NewBackupCodes), Refused)
+)]
 pub async fn generate(
     State(app): State<App>,
     Now(now): Now,
@@ -35,7 +50,7 @@ async fn replace(
     current: &Current,
     password: SecretString,
     now: Timestamp,
-) -> Result<Value, Error> {
+) -> Result<NewBackupCodes, Error> {
     let user = &current.live.user;
     if !user.two_factor_enabled {
         return Err(Refusal::TwoFactorNotEnabled.into());
@@ -55,5 +70,5 @@ async fn replace(
     let change = Change::make(&mut tx, current, FactorChange::BackupCodesReplaced).await?;
     tx.commit().await.doing("replacing backup codes")?;
     change.keep(app).await?;
-    Ok(json!({ "status": true, "backupCodes": codes }))
+    Ok(NewBackupCodes { status: true, backup_codes: codes })
 }

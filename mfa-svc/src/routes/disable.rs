@@ -1,7 +1,7 @@
 //! `POST /api/auth/two-factor/disable` (contract 6.4)
 
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{cookies::PresentedDevice, mail::FactorChange, session::SessionOpened};
+use contract::{cookies::PresentedDevice, mail::FactorChange, schema::Refused, session::SessionOpened};
 use http::HeaderMap;
 use service_kit::{Answered, Current, Error, Now, While, WithCookies, body::JsonBody};
 
@@ -9,10 +9,16 @@ use crate::{
     app::App,
     changes::{self, Change},
     passwords,
-    routes::{Status, password},
+    routes::{Password, Status, password},
     store::{self, two_factors},
 };
 
+/// Turns the second factor off. A new session takes the place of the caller's.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/disable", tag = "two-factor", operation_id = "disableTwoFactor",
+    request_body = Password,
+    responses((status = OK, description = "Done", body = Status), Refused)
+)]
 pub async fn disable(
     State(app): State<App>,
     Now(now): Now,

@@ -2,11 +2,12 @@
 
 use auth_types::Timestamp;
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{Refusal, mail::FactorChange, mfa::Method};
+use contract::{Refusal, mail::FactorChange, mfa::Method, schema::Refused};
 use http::HeaderMap;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde::Serialize;
 use service_kit::{Answered, Current, Error, Now, While, WithCookies, body::JsonBody};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
@@ -23,12 +24,43 @@ use crate::{
     },
 };
 
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct Enable {
+    password: String,
+    /// `totp` without it.
+    #[schema(nullable = false)]
+    method: Option<Method>,
+    /// What an authenticator app calls us.
+    #[schema(nullable = false)]
+    issuer: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Enabled {
+    method: Method,
+    /// For an authenticator app; with `totp` only.
+    #[serde(rename = "totpURI", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    totp_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    backup_codes: Option<Vec<String>>,
+}
+
 struct Asked {
     password: SecretString,
     method: Method,
     issuer: Option<String>,
 }
 
+/// Turns a second factor on. An authenticator app counts when it has given its first code.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/enable", tag = "two-factor", operation_id = "enableTwoFactor",
+    request_body = Enable,
+    responses((status = OK, description = "Begun with `totp`, done with `otp`", body = Enabled), Refused)
+)]
 pub async fn enable(
     State(app): State<App>,
     Now(now): Now,
@@ -88,7 +120,7 @@ async fn begin_enrolment(
     current: &Current,
     issuer: &str,
     now: Timestamp,
-) -> Result<Value, Error> {
+) -> Result<Enabled, Error> {
     let user = &current.live.user;
     let secret = TotpSecret::generate(&mut rand::rng());
     let sealed = app.sealer.seal(&user.id, &secret, &mut rand::rng());
@@ -103,7 +135,7 @@ async fn begin_enrolment(
     backup_codes::replace(&mut tx, &user.id, &digests).await?;
     tx.commit().await.doing("beginning an enrolment")?;
     let uri = otpauth::uri(&secret, issuer, user.email.as_str());
-    Ok(json!({ "method": "totp", "totpURI": uri, "backupCodes": codes }))
+    Ok(Enabled { method: Method::Totp, totp_uri: Some(uri), backup_codes: Some(codes) })
 }
 
 /// Counts from now on: the user's address needs no enrolment.
@@ -111,7 +143,7 @@ async fn enable_email_codes(
     app: &App,
     current: Current,
     headers: &HeaderMap,
-) -> Answered<Json<Value>> {
+) -> Answered<Json<Enabled>> {
     let opened = async {
         if !email_code::may_be_sent(&current.live.user, app.deployment.production) {
             return Err(Refusal::OtpNotConfigured.into());
@@ -125,7 +157,8 @@ async fn enable_email_codes(
     match opened.await {
         Ok(opened) => {
             let cookies = app.deployment.cookies.rotated_session(&opened, headers);
-            Ok(WithCookies(cookies, Json(json!({ "method": "otp" }))))
+            let enabled = Enabled { method: Method::Otp, totp_uri: None, backup_codes: None };
+            Ok(WithCookies(cookies, Json(enabled)))
         }
         Err(error) => Err(WithCookies(current.cookies, error)),
     }

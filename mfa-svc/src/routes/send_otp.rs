@@ -2,7 +2,7 @@
 
 use auth_types::Timestamp;
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{Refusal, mail::Template};
+use contract::{Refusal, mail::Template, schema::Refused};
 use http::HeaderMap;
 use service_kit::{Answered, Error, Now, While, WithCookies, body::JsonBody};
 
@@ -11,7 +11,7 @@ use crate::{
     model::email_code::{self, MAIL_WINDOW, MAILS_MAX},
     promises,
     prover::Prover,
-    routes::Status,
+    routes::{Nothing, Status},
     store::{
         allowances::{self, Allowance},
         email_codes, guards,
@@ -21,7 +21,14 @@ use crate::{
 /// Of one user's, whoever asks and for what.
 const MAILS: Allowance = Allowance { max: MAILS_MAX, window: MAIL_WINDOW };
 
+/// Mails a code.
+///
 /// A new code takes the place of the last. It gives no attempts back.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/send-otp", tag = "two-factor", operation_id = "sendTwoFactorOtp",
+    request_body = Nothing,
+    responses((status = OK, description = "A mail is on its way", body = Status), Refused)
+)]
 pub async fn send_otp(
     State(app): State<App>,
     Now(now): Now,

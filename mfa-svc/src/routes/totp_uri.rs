@@ -11,23 +11,36 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use contract::Refusal;
+use contract::{Refusal, schema::Refused};
 use http::{HeaderMap, header};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde::Serialize;
 use service_kit::{Answered, Current, Error, Fault, Now, While, body::JsonBody};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
     model::{otpauth, qr},
     passwords,
-    routes::password,
+    routes::{Password, password},
     store::{
         challenges,
         two_factors::{self, TwoFactor},
     },
 };
 
+#[derive(Serialize, ToSchema)]
+pub struct TotpUri {
+    #[serde(rename = "totpURI")]
+    totp_uri: String,
+}
+
+/// The address that puts the caller's secret into an authenticator app.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/get-totp-uri", tag = "two-factor", operation_id = "getTotpUri",
+    request_body = Password,
+    responses((status = OK, description = "The address", body = TotpUri), Refused)
+)]
 pub async fn get_totp_uri(
     State(app): State<App>,
     Now(now): Now,
@@ -45,13 +58,18 @@ async fn show(
     current: &Current,
     password: SecretString,
     now: Timestamp,
-) -> Result<Value, Error> {
+) -> Result<TotpUri, Error> {
     let found = two_factors::find(&app.db, &current.live.user.id).await?;
     let found = found.ok_or(Refusal::TotpNotEnabled)?;
     passwords::check(app, current, password, now).await?;
-    Ok(json!({ "totpURI": uri(app, current, &found)? }))
+    Ok(TotpUri { totp_uri: uri(app, current, &found)? })
 }
 
+/// The same as a picture, while an enrolment waits for its first code.
+#[utoipa::path(
+    get, path = "/api/auth/two-factor/qr-code", tag = "two-factor", operation_id = "getQrCode",
+    responses((status = OK, description = "A QR code", body = String, content_type = "image/svg+xml"), Refused)
+)]
 pub async fn qr_code(
     State(app): State<App>,
     Now(now): Now,

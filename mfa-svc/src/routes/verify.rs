@@ -6,12 +6,16 @@ use axum::{Json, extract::State, response::IntoResponse};
 use contract::{
     cookies::Remember,
     mail::FactorChange,
+    schema::Refused,
     session::{ClientInfo, CreateSession, Lifetime},
     user::User,
 };
 use http::HeaderMap;
-use serde_json::{Value, json};
-use service_kit::{Answered, Client, Current, Error, Now, While, WithCookies, body::JsonBody};
+use serde::Serialize;
+use service_kit::{
+    Answered, Client, Current, Error, Now, While, WithCookies, body::JsonBody, bus::CallError,
+};
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
@@ -22,6 +26,37 @@ use crate::{
     store::{challenges, trusted_devices, two_factors},
     turns::Turn,
 };
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct Code {
+    code: String,
+    /// Whether this browser is asked for no second factor from now on.
+    #[schema(nullable = false)]
+    trust_device: Option<bool>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only described; the fields are read one by one")]
+pub struct BackupCode {
+    code: String,
+    /// Whether no session is to come of it.
+    #[schema(nullable = false)]
+    disable_session: Option<bool>,
+    #[schema(nullable = false)]
+    trust_device: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct FactorProved {
+    /// Of the session; absent where none was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token: Option<String>,
+    user: User,
+}
 
 /// What a request says besides the code.
 struct Asked {
@@ -38,6 +73,12 @@ struct Request {
     now: Timestamp,
 }
 
+/// A code from an authenticator app: completes a sign-in, or an enrolment.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/verify-totp", tag = "two-factor", operation_id = "verifyTotp",
+    request_body = Code,
+    responses((status = OK, description = "The code was right", body = FactorProved), Refused)
+)]
 pub async fn verify_totp(
     State(app): State<App>,
     Now(now): Now,
@@ -48,6 +89,12 @@ pub async fn verify_totp(
     verify(&app, Factor::Totp, read(body, Factor::Totp)?, Request { headers, client, now }).await
 }
 
+/// A code from a mail: completes a sign-in, or turns the factor on.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/verify-otp", tag = "two-factor", operation_id = "verifyTwoFactorOtp",
+    request_body = Code,
+    responses((status = OK, description = "The code was right", body = FactorProved), Refused)
+)]
 pub async fn verify_otp(
     State(app): State<App>,
     Now(now): Now,
@@ -64,6 +111,12 @@ pub async fn verify_otp(
     .await
 }
 
+/// A backup code: completes a sign-in, and is used up.
+#[utoipa::path(
+    post, path = "/api/auth/two-factor/verify-backup-code", tag = "two-factor", operation_id = "verifyBackupCode",
+    request_body = BackupCode,
+    responses((status = OK, description = "The code was right", body = FactorProved), Refused)
+)]
 pub async fn verify_backup_code(
     State(app): State<App>,
     Now(now): Now,
@@ -101,7 +154,7 @@ async fn verify(
     factor: Factor,
     asked: Asked,
     request: Request,
-) -> Answered<Json<Value>> {
+) -> Answered<Json<FactorProved>> {
     let _turn = turn(app, &request.headers).await;
     let prover = Prover::find(app, &request.headers, request.now).await?;
     let accepted = proving::prove(app, &prover, factor, &asked.code, request.now).await?;
@@ -121,8 +174,18 @@ async fn turn(app: &App, headers: &HeaderMap) -> Option<Turn> {
     Some(app.turns.wait(whose).await)
 }
 
-fn body(token: &str, user: &User) -> Json<Value> {
-    Json(json!({ "token": token, "user": user }))
+fn body(token: &str, user: &User) -> Json<FactorProved> {
+    Json(FactorProved { token: Some(token.to_owned()), user: user.clone() })
+}
+
+/// The challenge is used up either way; where the user may have no session (banned, or the
+/// password is another one now), so is its cookie. An outage takes no cookie away.
+fn not_opened(app: &App, error: CallError) -> WithCookies<Error> {
+    let cookies = match &error {
+        CallError::Refused(_) => vec![app.deployment.cookies.clear_challenge()],
+        CallError::Broke(_) => Vec::new(),
+    };
+    WithCookies(cookies, error.into())
 }
 
 /// In a session a code proves that the factor works. The first one makes it count.
@@ -131,7 +194,7 @@ async fn in_session(
     current: Current,
     proven: Proven,
     request: &Request,
-) -> Answered<Json<Value>> {
+) -> Answered<Json<FactorProved>> {
     let Some(change) = makes_count(&current.live.user, &proven) else {
         let committed = proven.tx.commit().await.doing("accepting a code").map_err(Error::from);
         let answer = committed.map(|()| body(current.token.expose(), &current.live.user));
@@ -159,7 +222,7 @@ async fn count(
     mut proven: Proven,
     change: FactorChange,
     request: &Request,
-) -> Result<WithCookies<Json<Value>>, Error> {
+) -> Result<WithCookies<Json<FactorProved>>, Error> {
     if change == FactorChange::TotpEnabled {
         two_factors::mark_verified(&mut *proven.tx, &current.live.user.id).await?;
     }
@@ -182,12 +245,12 @@ async fn complete_sign_in(
     proven: Proven,
     asked: &Asked,
     request: &Request,
-) -> Answered<Json<Value>> {
+) -> Answered<Json<FactorProved>> {
     let HalfWay { challenge, user } = half_way;
     let Proven { mut tx, factor, .. } = proven;
     if asked.disable_session {
         tx.commit().await.doing("accepting a code")?;
-        return Ok(WithCookies(Vec::new(), Json(json!({ "user": user.user }))));
+        return Ok(WithCookies(Vec::new(), Json(FactorProved { token: None, user: user.user })));
     }
     challenges::consume(&mut *tx, challenge.digest).await?;
     let device =
@@ -201,7 +264,7 @@ async fn complete_sign_in(
     let lifetime = challenge.lifetime;
     let client = request.client.clone();
     let create = CreateSession { user: challenge.user, proof: factor.proof(), lifetime, client };
-    let opened = app.bus.request(&create).await.map_err(Error::from)?;
+    let opened = app.bus.request(&create).await.map_err(|error| not_opened(app, error))?;
     let remember = if lifetime == Lifetime::Standard { Remember::Yes } else { Remember::No };
     let had = app.deployment.cookies.dont_remember(&request.headers);
     let trusted: Option<(&UserId, &DeviceToken)> =

@@ -7,19 +7,23 @@ use contract::session::ClientInfo;
 use serde::Serialize;
 use service_kit::{Fault, While};
 use sqlx::PgExecutor;
+use utoipa::ToSchema;
 
 /// How long a device is trusted after its last use.
 const LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// A browser from which no second factor is asked, as its user sees it.
-#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, sqlx::FromRow, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrustedDevice {
     id: String,
     user_agent: String,
     ip_address: String,
+    #[schema(value_type = String, format = "date-time")]
     created_at: Timestamp,
+    #[schema(value_type = String, format = "date-time")]
     last_used_at: Timestamp,
+    #[schema(value_type = String, format = "date-time")]
     expires_at: Timestamp,
 }
 

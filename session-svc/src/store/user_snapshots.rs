@@ -38,6 +38,20 @@ pub async fn open_from(tx: &mut PgConnection, user: &UserId, version: i64) -> Re
     .map(|_| ())
 }
 
+/// Nothing personal is left of a user who is gone, but the version from which
+/// sessions open, so that a late word of them opens none.
+pub async fn forget_person(tx: &mut PgConnection, user: &UserId) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE user_snapshot SET snapshot = snapshot || '{\"name\":\"\",\"email\":\"\",\"image\":null}' \
+          WHERE user_id = $1",
+    )
+    .bind(user)
+    .execute(tx)
+    .await
+    .doing("forgetting a user who is gone")
+    .map(|_| ())
+}
+
 async fn find(tx: &mut PgConnection, user: &UserId) -> Result<KnownUser, Fault> {
     let row: (i64, i64, Json<User>) = sqlx::query_as(
         "SELECT version, opens_from_version, snapshot FROM user_snapshot WHERE user_id = $1",

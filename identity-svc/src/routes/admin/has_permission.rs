@@ -18,6 +18,7 @@ use crate::app::App;
 #[expect(dead_code, reason = "only described; the fields are read one by one")]
 pub struct HasPermission {
     /// Actions by resource. The caller must hold all of them by one role.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
     permissions: Asked,
     #[schema(nullable = false)]
     user_id: Option<String>,
