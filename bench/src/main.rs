@@ -90,7 +90,8 @@ async fn main() -> Result<()> {
 async fn sign_up(stack: &Stack) -> Result<(String, usize)> {
     let urls = stack.urls();
     let client = reqwest::Client::new();
-    let body = json!({ "name": "Bench", "email": "bench@example.com", "password": "correct horse" });
+    let body =
+        json!({ "name": "Bench", "email": "bench@example.com", "password": "correct horse" });
     let url = format!("{}/api/auth/sign-up/email", urls.gateway_url);
     let answer = client.post(url).header("origin", &urls.frontend_url).json(&body).send().await?;
     let line = answer.headers().get("set-cookie").context("no cookie came back")?.to_str()?;
@@ -103,11 +104,18 @@ async fn sign_up(stack: &Stack) -> Result<(String, usize)> {
 
 fn run(bin_dir: &Path, program: &str, arguments: &[&str]) -> Result<Running> {
     let mut command = Command::new(bin_dir.join(program));
-    let child = command.args(arguments).stdout(Stdio::null()).spawn().with_context(|| program.to_owned())?;
+    let child = command
+        .args(arguments)
+        .stdout(Stdio::null())
+        .spawn()
+        .with_context(|| program.to_owned())?;
     Ok(Running(child))
 }
 
-fn measure_all(arguments: &Arguments, variants: &[Variant]) -> Result<BTreeMap<&'static str, Vec<Measured>>> {
+fn measure_all(
+    arguments: &Arguments,
+    variants: &[Variant],
+) -> Result<BTreeMap<&'static str, Vec<Measured>>> {
     let mut results: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for round in 1..=arguments.rounds {
         for variant in variants {
@@ -134,7 +142,9 @@ fn measure(arguments: &Arguments, variant: &Variant) -> Result<Measured> {
 
 fn parse(text: &str) -> Option<Measured> {
     let after = |label: &str| {
-        text.lines().find_map(|line| line.trim().strip_prefix(label)).map(|rest| rest.trim().to_owned())
+        text.lines()
+            .find_map(|line| line.trim().strip_prefix(label))
+            .map(|rest| rest.trim().to_owned())
     };
     Some(Measured {
         requests_per_second: after("Requests/sec:")?.parse().ok()?,
@@ -161,7 +171,10 @@ fn report(variants: &[Variant], results: &BTreeMap<&'static str, Vec<Measured>>)
         values[values.len() / 2]
     };
     let bare = median(variants[0].name, |m| m.requests_per_second);
-    writeln!(out, "| variant | requests/s | ratio | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- |")?;
+    writeln!(
+        out,
+        "| variant | requests/s | ratio | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- |"
+    )?;
     for variant in variants {
         let rate = median(variant.name, |m| m.requests_per_second);
         let (p50, p99) = (median(variant.name, |m| m.p50_ms), median(variant.name, |m| m.p99_ms));

@@ -14,8 +14,9 @@ use crate::{ctx::Ctx, dress, route_table::Dialect};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const PAGE_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+);
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("1");
@@ -44,7 +45,8 @@ impl Answer {
     /// A page that loads nothing and runs nothing.
     #[must_use]
     pub fn page(body: &'static str) -> Self {
-        let headers = vec![(header::CONTENT_TYPE, HTML), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+        let headers =
+            vec![(header::CONTENT_TYPE, HTML), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
         Self { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()) }
     }
 

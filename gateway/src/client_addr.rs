@@ -38,7 +38,8 @@ pub fn canonical_text(address: IpAddr) -> String {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
             let network = Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0);
-            let groups: Vec<_> = network.segments().iter().map(|group| format!("{group:04x}")).collect();
+            let groups: Vec<_> =
+                network.segments().iter().map(|group| format!("{group:04x}")).collect();
             groups.join(":")
         }
     }
@@ -50,7 +51,8 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     fn seen(peer: &str, forwarded: &[&str]) -> String {
-        let trusted = ["127.0.0.0/8".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
+        let trusted =
+            ["127.0.0.0/8".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
         let header = |value: &&str| {
             let value = HeaderValue::from_str(value).expect("a value");
             (HeaderName::from_static(FORWARDED_FOR), value)

@@ -28,7 +28,8 @@ pub struct Config {
 impl Config {
     pub fn read(env: &Env) -> Option<Self> {
         let listen = env.or("LISTEN_ADDR", "127.0.0.1:3001", "address of the public port");
-        let admin = env.or("ADMIN_ADDR", "127.0.0.1:3002", "address of /livez, /readyz and /metrics");
+        let admin =
+            env.or("ADMIN_ADDR", "127.0.0.1:3002", "address of /livez, /readyz and /metrics");
         let cores = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         let threads = env.or("GATEWAY_THREADS", &cores, "threads that serve requests");
         let redis_url = env.secret_url("REDIS_URL", "redis://:password@host:port");
@@ -44,7 +45,8 @@ impl Config {
         );
         let cache = env.or("SESSION_CACHE_ENTRIES", "100000", "sessions kept in memory at most");
         let deployment = Deployment::read(env);
-        let rate_limit = env.optional::<Switch>("RATE_LIMIT", "on or off; on in production by default");
+        let rate_limit =
+            env.optional::<Switch>("RATE_LIMIT", "on or off; on in production by default");
         let deployment = deployment?;
         Some(Self {
             listen: listen?,
@@ -71,7 +73,10 @@ impl std::str::FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let network = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
-        network.map(Self).map_err(|_| "expected addresses or networks such as 10.0.0.0/8".to_owned())
+        let network =
+            text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        network
+            .map(Self)
+            .map_err(|_| "expected addresses or networks such as 10.0.0.0/8".to_owned())
     }
 }

@@ -61,7 +61,10 @@ mod tests {
     use super::*;
 
     fn readable(origins: &[&'static str]) -> bool {
-        let trusted = TrustedOrigins::new("http://localhost:3001".into(), ["https://panel.example.com".into()]);
+        let trusted = TrustedOrigins::new(
+            "http://localhost:3001".into(),
+            ["https://panel.example.com".into()],
+        );
         let header = |value: &&'static str| (header::ORIGIN, HeaderValue::from_static(value));
         readable_by(&origins.iter().map(header).collect(), &trusted).is_some()
     }
@@ -70,8 +73,14 @@ mod tests {
     fn only_exact_origins_are_echoed() {
         assert!(readable(&["https://panel.example.com"]));
         for origin in [
-            "https://panel.example.com.evil.com", "https://evil-panel.example.com", "http://panel.example.com",
-            "https://panel.example.com:8443", "https://PANEL.example.com", "null", "*", "https://panel.example.com/",
+            "https://panel.example.com.evil.com",
+            "https://evil-panel.example.com",
+            "http://panel.example.com",
+            "https://panel.example.com:8443",
+            "https://PANEL.example.com",
+            "null",
+            "*",
+            "https://panel.example.com/",
         ] {
             assert!(!readable(&[origin]), "{origin}");
         }

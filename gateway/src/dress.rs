@@ -58,7 +58,8 @@ fn is_chosen(response: &ResponseHeader, name: &HeaderName) -> bool {
 }
 
 fn all(response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
-    let leaked: Vec<_> = response.headers.keys().filter(|name| identity::is_ours(name)).cloned().collect();
+    let leaked: Vec<_> =
+        response.headers.keys().filter(|name| identity::is_ours(name)).cloned().collect();
     for name in leaked.iter().chain(&CHATTER) {
         response.remove_header(name);
     }

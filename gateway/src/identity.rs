@@ -62,8 +62,12 @@ fn is_forwarding(name: &HeaderName) -> bool {
 
 /// Removes everything a client could say about itself or the way it came.
 pub fn strip(request: &mut RequestHeader) {
-    let claimed: Vec<_> =
-        request.headers.keys().filter(|name| is_ours(name) || is_forwarding(name)).cloned().collect();
+    let claimed: Vec<_> = request
+        .headers
+        .keys()
+        .filter(|name| is_ours(name) || is_forwarding(name))
+        .cloned()
+        .collect();
     for name in claimed {
         request.remove_header(&name);
     }
@@ -113,7 +117,12 @@ impl Assertions {
         Ok(())
     }
 
-    fn token(&self, principal: &Principal, audience: &str, now: Timestamp) -> Result<Arc<str>, Fault> {
+    fn token(
+        &self,
+        principal: &Principal,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<Arc<str>, Fault> {
         let key = AssertionKey {
             session: principal.live().session.id.clone(),
             user_version: principal.live().version.user,

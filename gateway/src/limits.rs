@@ -115,10 +115,8 @@ impl Limits {
     #[must_use]
     pub fn new(enabled: bool, link: RedisLink) -> Self {
         let script = Script::new(include_str!("limits.lua"));
-        let local = Cache::builder()
-            .max_capacity(LOCAL_CAPACITY)
-            .time_to_idle(RECOVERY.window)
-            .build();
+        let local =
+            Cache::builder().max_capacity(LOCAL_CAPACITY).time_to_idle(RECOVERY.window).build();
         Self { enabled, link, script, local }
     }
 

@@ -41,8 +41,16 @@ impl Metrics {
             revocations_heard: Counter::default(),
             upstream_failures: Counter::default(),
         };
-        registry.register("session_lookups", "Sessions looked up, by source", metrics.lookups.clone());
-        registry.register("requests_limited", "Requests over a rate limit", metrics.limited.clone());
+        registry.register(
+            "session_lookups",
+            "Sessions looked up, by source",
+            metrics.lookups.clone(),
+        );
+        registry.register(
+            "requests_limited",
+            "Requests over a rate limit",
+            metrics.limited.clone(),
+        );
         registry.register(
             "revocations_heard",
             "Revoked sessions heard of over NATS",

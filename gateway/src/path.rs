@@ -46,7 +46,16 @@ mod tests {
 
     #[test]
     fn ordinary_paths_pass() {
-        for path in ["/", "/api/servers", "/api/servers/", "/a%20b", "/%C3%A9", "/a:b@c", "/a.b/..c", "/a;v=1"] {
+        for path in [
+            "/",
+            "/api/servers",
+            "/api/servers/",
+            "/a%20b",
+            "/%C3%A9",
+            "/a:b@c",
+            "/a.b/..c",
+            "/a;v=1",
+        ] {
             assert_eq!(check(path), Ok(()), "{path}");
         }
     }
@@ -54,8 +63,27 @@ mod tests {
     #[test]
     fn paths_with_two_readings_do_not() {
         for path in [
-            "", "a", "//a", "/a//b", "/a/./b", "/a/../b", "/..", "/a/..;x/b", "/a\\b", "/%2e%2e/a", "/%2E/a",
-            "/a%2fb", "/a%5Cb", "/a%252fb", "/a%00b", "/a%0Ab", "/%61pi", "/a%", "/a%4", "/a%zz", "/a%3Bb",
+            "",
+            "a",
+            "//a",
+            "/a//b",
+            "/a/./b",
+            "/a/../b",
+            "/..",
+            "/a/..;x/b",
+            "/a\\b",
+            "/%2e%2e/a",
+            "/%2E/a",
+            "/a%2fb",
+            "/a%5Cb",
+            "/a%252fb",
+            "/a%00b",
+            "/a%0Ab",
+            "/%61pi",
+            "/a%",
+            "/a%4",
+            "/a%zz",
+            "/a%3Bb",
         ] {
             assert_eq!(check(path), Err(Ambiguous), "{path}");
         }

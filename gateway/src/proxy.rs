@@ -80,7 +80,10 @@ impl ProxyHttp for Proxy {
             Destination::Edge(_) | Destination::Nowhere => None,
         };
         let Some(upstream) = upstream else {
-            return Error::e_explain(ErrorType::InternalError, "only services and applications have upstreams");
+            return Error::e_explain(
+                ErrorType::InternalError,
+                "only services and applications have upstreams",
+            );
         };
         ctx.upstream = Some(Arc::clone(&upstream.name));
         upstream.peer()
@@ -104,14 +107,20 @@ impl ProxyHttp for Proxy {
                 request.insert_header(GATEWAY_KEY_HEADER, self.0.gateway_key.clone())
             }
             (Destination::App(route), Some(principal)) => {
-                let asserted = self.0.assertions.assert(request, principal, &route.upstream, ctx.now);
+                let asserted =
+                    self.0.assertions.assert(request, principal, &route.upstream, ctx.now);
                 asserted.map_err(|fault| internal(&fault))
             }
             _ => Ok(()),
         }
     }
 
-    async fn response_filter(&self, _: &mut Session, response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
         match ctx.destination {
             Destination::App(_) => self.0.dress.theirs(response, ctx),
             _ => self.0.dress.ours(response, ctx),
@@ -119,12 +128,23 @@ impl ProxyHttp for Proxy {
     }
 
     /// A connection that could not be made carried nothing, so another try is safe.
-    fn fail_to_connect(&self, _: &mut Session, _: &HttpPeer, _: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
+    fn fail_to_connect(
+        &self,
+        _: &mut Session,
+        _: &HttpPeer,
+        _: &mut Ctx,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
         error.set_retry(true);
         error
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut Ctx,
+    ) -> FailToProxy {
         let answer = self.answer_for(session, error, ctx);
         let code = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         if let Some(answer) = answer
@@ -147,7 +167,12 @@ impl ProxyHttp for Proxy {
 
 impl Proxy {
     /// Everything that happens before an upstream is asked. `None` lets it through.
-    async fn receive(&self, request: &RequestHeader, peer: std::net::IpAddr, ctx: &mut Ctx) -> Option<Answer> {
+    async fn receive(
+        &self,
+        request: &RequestHeader,
+        peer: std::net::IpAddr,
+        ctx: &mut Ctx,
+    ) -> Option<Answer> {
         let headers = &request.headers;
         let given = headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok());
         ctx.request_id = given.and_then(request_id::accept).unwrap_or_else(request_id::mint);
@@ -273,7 +298,9 @@ fn malformed(request: &RequestHeader) -> Option<Answer> {
 
 fn preflight(ctx: &Ctx) -> Answer {
     let headers = cors::on_preflight(ctx.readable_by.as_ref());
-    headers.into_iter().fold(Answer::empty(StatusCode::NO_CONTENT), |answer, (name, value)| answer.with(name, value))
+    headers.into_iter().fold(Answer::empty(StatusCode::NO_CONTENT), |answer, (name, value)| {
+        answer.with(name, value)
+    })
 }
 
 /// Methods that Better Auth is never asked with are refused in the host's manner.

@@ -76,7 +76,11 @@ pub enum Dialect {
 
 #[must_use]
 pub fn dialect(path: &str) -> Dialect {
-    if path == "/api/auth" || path.starts_with("/api/auth/") { Dialect::BetterAuth } else { Dialect::Panel }
+    if path == "/api/auth" || path.starts_with("/api/auth/") {
+        Dialect::BetterAuth
+    } else {
+        Dialect::Panel
+    }
 }
 
 /// Below `/api/auth/`.
@@ -103,12 +107,21 @@ pub fn find(method: &Method, path: &str, app: &AppRoutes) -> Destination {
         "/health" if get || method == Method::HEAD => Destination::Edge(Edge::Health),
         "/.well-known/jwks.json" if get => Destination::Edge(Edge::Jwks),
         "/api/ws/token" if get => Destination::Edge(Edge::WsToken),
-        "/api/setup" | "/api/admin/reset-password" if post => Destination::Service(Service::Identity),
+        "/api/setup" | "/api/admin/reset-password" if post => {
+            Destination::Service(Service::Identity)
+        }
         "/api/admin/status" if get => Destination::Service(Service::Identity),
         // Ours with another method, or no application's business.
-        "/health" | "/.well-known/jwks.json" | "/api/ws/token" | "/api/setup"
-        | "/api/admin/reset-password" | "/api/admin/status" | "/api/auth" => Destination::Nowhere,
-        _ => app.find(path).map_or(Destination::Nowhere, |route| Destination::App(Arc::clone(route))),
+        "/health"
+        | "/.well-known/jwks.json"
+        | "/api/ws/token"
+        | "/api/setup"
+        | "/api/admin/reset-password"
+        | "/api/admin/status"
+        | "/api/auth" => Destination::Nowhere,
+        _ => {
+            app.find(path).map_or(Destination::Nowhere, |route| Destination::App(Arc::clone(route)))
+        }
     }
 }
 
@@ -162,7 +175,11 @@ mod tests {
             (Method::POST, "/api/auth/sign-out", Destination::Service(Service::Session)),
             (Method::POST, "/api/auth/sign-in/email", Destination::Service(Service::Identity)),
             (Method::POST, "/api/auth/two-factor/enable", Destination::Service(Service::Mfa)),
-            (Method::POST, "/api/auth/admin/revoke-user-session", Destination::Service(Service::Session)),
+            (
+                Method::POST,
+                "/api/auth/admin/revoke-user-session",
+                Destination::Service(Service::Session),
+            ),
             (Method::POST, "/api/auth/admin/ban-user", Destination::Service(Service::Identity)),
             (Method::GET, "/api/setup", Destination::Nowhere),
             (Method::PUT, "/api/auth/sign-out", Destination::Nowhere),

@@ -101,15 +101,26 @@ impl AppRoutes {
             file.upstreams.into_iter().map(|(name, entry)| (name, entry.address)).collect();
         for (name, address) in &upstreams {
             // An assertion's audience is the upstream's name.
-            ensure!(name != WS_AUDIENCE, "no upstream may be called {name}, the audience of ws-tokens");
-            let has_port = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            ensure!(
+                name != WS_AUDIENCE,
+                "no upstream may be called {name}, the audience of ws-tokens"
+            );
+            let has_port = address
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             ensure!(has_port, "upstream {name}: address is {address:?}, expected host:port");
         }
         let routes = file.routes.into_iter().map(|entry| route(entry, &upstreams));
         let mut routes = routes.collect::<anyhow::Result<Vec<_>>>()?;
-        routes.sort_by(|a, b| b.prefix.len().cmp(&a.prefix.len()).then_with(|| a.prefix.cmp(&b.prefix)));
+        routes.sort_by(|a, b| {
+            b.prefix.len().cmp(&a.prefix.len()).then_with(|| a.prefix.cmp(&b.prefix))
+        });
         for pair in routes.windows(2) {
-            ensure!(pair[0].prefix != pair[1].prefix, "two routes have the prefix {}", pair[0].prefix);
+            ensure!(
+                pair[0].prefix != pair[1].prefix,
+                "two routes have the prefix {}",
+                pair[0].prefix
+            );
         }
         Ok(Self { routes: routes.into_iter().map(Arc::new).collect(), upstreams })
     }
@@ -122,8 +133,15 @@ impl AppRoutes {
 
 fn route(entry: RouteEntry, upstreams: &BTreeMap<String, String>) -> anyhow::Result<AppRoute> {
     let prefix = entry.prefix;
-    ensure!(path::check(&prefix).is_ok(), "route {prefix:?}: a prefix begins with / and has one spelling");
-    ensure!(upstreams.contains_key(&entry.upstream), "route {prefix}: there is no upstream {:?}", entry.upstream);
+    ensure!(
+        path::check(&prefix).is_ok(),
+        "route {prefix:?}: a prefix begins with / and has one spelling"
+    );
+    ensure!(
+        upstreams.contains_key(&entry.upstream),
+        "route {prefix}: there is no upstream {:?}",
+        entry.upstream
+    );
     let policy = match entry.policy {
         PolicyName::Roles => {
             ensure!(!entry.roles.is_empty(), "route {prefix}: policy roles needs `roles`");

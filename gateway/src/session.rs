@@ -152,7 +152,8 @@ impl Sessions {
             .await
             .doing("reading a session's copy")?;
         let Some(copy) = copy else { return Ok(None) };
-        let copy: SessionCopy = serde_json::from_str(&copy).doing("understanding a session's copy")?;
+        let copy: SessionCopy =
+            serde_json::from_str(&copy).doing("understanding a session's copy")?;
         Ok(Some(copy.judge(&connected.here)))
     }
 

@@ -171,7 +171,8 @@ mod tests {
 
     fn live() -> Arc<Cached> {
         let golden = include_str!("../../crates/contract/golden/session.v1.resolve.reply.json");
-        let answer: contract::Answer<Option<LiveSession>> = serde_json::from_str(golden).expect("golden");
+        let answer: contract::Answer<Option<LiveSession>> =
+            serde_json::from_str(golden).expect("golden");
         let contract::Answer::Done(Some(live)) = answer else { panic!("a live session") };
         Cached::new(live)
     }

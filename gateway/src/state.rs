@@ -4,12 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use auth_types::{Clock, SystemClock};
-use contract::{
-    jwt::Jwks,
-    origin::TrustedOrigins,
-    session::SessionsRevoked,
-    session_copy,
-};
+use contract::{jwt::Jwks, origin::TrustedOrigins, session::SessionsRevoked, session_copy};
 use futures_util::StreamExt;
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -18,7 +13,8 @@ use service_kit::{Bus, Deployment, Kit, RedisLink, redis_link::Observer};
 
 use crate::{
     config::Config, dress::Dress, edge::ws_token::WsTokens, identity::Assertions, limits::Limits,
-    metrics::Metrics, routes_file::AppRoutes, session::Sessions, session_cache::SessionCache, upstreams::Upstreams,
+    metrics::Metrics, routes_file::AppRoutes, session::Sessions, session_cache::SessionCache,
+    upstreams::Upstreams,
 };
 
 pub struct Gateway {
@@ -42,7 +38,8 @@ pub struct Gateway {
 impl Gateway {
     pub async fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Arc<Self>> {
         let deployment = config.deployment;
-        let routes = config.routes_file.as_deref().map(AppRoutes::load).transpose()?.unwrap_or_default();
+        let routes =
+            config.routes_file.as_deref().map(AppRoutes::load).transpose()?.unwrap_or_default();
         let (identity, session, mfa) =
             (&config.identity_upstream, &config.session_upstream, &config.mfa_upstream);
         let upstreams = Arc::new(Upstreams::new(identity, session, mfa, &routes.upstreams));
@@ -55,7 +52,8 @@ impl Gateway {
         let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
         let metrics = Metrics::register(kit.registry());
         let cookies = Arc::clone(&deployment.cookies);
-        let sessions = Arc::new(Sessions::new(cookies, cache, link.clone(), bus.clone(), metrics.clone()));
+        let sessions =
+            Arc::new(Sessions::new(cookies, cache, link.clone(), bus.clone(), metrics.clone()));
         hear_revocations(&bus, &sessions, &metrics, kit).await?;
 
         let key = deployment.secrets.gateway_key();

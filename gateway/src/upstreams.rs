@@ -14,7 +14,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use pingora::{prelude::*, protocols::l4::socket::SocketAddr as PeerAddr, upstreams::peer::PeerOptions};
+use pingora::{
+    prelude::*, protocols::l4::socket::SocketAddr as PeerAddr, upstreams::peer::PeerOptions,
+};
 use service_kit::Kit;
 use tokio::time::interval;
 
@@ -51,7 +53,10 @@ impl Upstream {
         let addresses = self.addresses.load();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let Some(address) = addresses.get(turn.checked_rem(addresses.len()).unwrap_or(0)) else {
-            return Error::e_explain(ErrorType::ConnectNoRoute, "the upstream's name has no address");
+            return Error::e_explain(
+                ErrorType::ConnectNoRoute,
+                "the upstream's name has no address",
+            );
         };
         let mut peer = HttpPeer::new(PeerAddr::Inet(*address), false, String::new());
         peer.options = PeerOptions::new();
@@ -89,7 +94,10 @@ impl Upstreams {
             identity: Upstream::new("identity-svc", identity),
             session: Upstream::new("session-svc", session),
             mfa: Upstream::new("mfa-svc", mfa),
-            app: app.iter().map(|(name, address)| (name.clone(), Upstream::new(name, address))).collect(),
+            app: app
+                .iter()
+                .map(|(name, address)| (name.clone(), Upstream::new(name, address)))
+                .collect(),
         }
     }
 
@@ -120,7 +128,9 @@ impl Upstreams {
     }
 
     async fn look_up_all(&self) {
-        for upstream in [&self.identity, &self.session, &self.mfa].into_iter().chain(self.app.values()) {
+        for upstream in
+            [&self.identity, &self.session, &self.mfa].into_iter().chain(self.app.values())
+        {
             upstream.look_up().await;
         }
     }

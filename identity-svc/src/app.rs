@@ -8,13 +8,22 @@ use axum::{Router, extract::FromRef};
 use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSession};
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, database, admin_caller, http_server, outbox::Bell};
+use service_kit::{
+    AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, admin_caller, database,
+    http_server, outbox::Bell,
+};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{bus, config::Config, metrics::{AdminAction, Metrics}, passwords::Passwords, promises, routes};
+use crate::{
+    bus,
+    config::Config,
+    metrics::{AdminAction, Metrics},
+    passwords::Passwords,
+    promises, routes,
+};
 
 #[derive(Clone)]
 pub struct App {
@@ -47,7 +56,11 @@ impl FromRef<App> for Arc<TrustedOrigins> {
 
 impl App {
     /// The caller's own session, as session-svc knows it now.
-    pub async fn current(&self, headers: &HeaderMap, now: Timestamp) -> Result<Current, WithCookies<Error>> {
+    pub async fn current(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Current, WithCookies<Error>> {
         Current::find(&self.bus, &self.deployment.cookies, headers, now).await
     }
 

@@ -39,17 +39,25 @@ pub struct PasswordConfig {
 impl Config {
     pub fn read(env: &Env) -> Option<Self> {
         let listen = env.or("LISTEN_ADDR", "127.0.0.1:3003", "address for the gateway's requests");
-        let admin = env.or("ADMIN_ADDR", "127.0.0.1:3004", "address of /livez, /readyz and /metrics");
-        let database_url = env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
+        let admin =
+            env.or("ADMIN_ADDR", "127.0.0.1:3004", "address of /livez, /readyz and /metrics");
+        let database_url =
+            env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
         let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
         let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
         let deployment = Deployment::read(env);
         let passwords = PasswordConfig::read(env);
-        let recovery_key = key(env, "ADMIN_RECOVERY_KEY", "opens the reset of any password; off when not set");
-        let setup_token = key(env, "SETUP_TOKEN", "must come with the first set-up; none when not set");
-        let change_email =
-            env.or::<Switch>("AUTH_CHANGE_EMAIL", "off", "whether users may change their e-mail address");
-        let delete_user = env.or::<Switch>("AUTH_DELETE_USER", "off", "whether users may delete themselves");
+        let recovery_key =
+            key(env, "ADMIN_RECOVERY_KEY", "opens the reset of any password; off when not set");
+        let setup_token =
+            key(env, "SETUP_TOKEN", "must come with the first set-up; none when not set");
+        let change_email = env.or::<Switch>(
+            "AUTH_CHANGE_EMAIL",
+            "off",
+            "whether users may change their e-mail address",
+        );
+        let delete_user =
+            env.or::<Switch>("AUTH_DELETE_USER", "off", "whether users may delete themselves");
         Some(Self {
             listen: listen?,
             admin: admin?,
@@ -70,8 +78,10 @@ impl PasswordConfig {
     fn read(env: &Env) -> Option<Self> {
         let cost = env.or::<u32>("BCRYPT_COST", "10", "bcrypt's cost, 10 to 14");
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).to_string();
-        let threads = env.or("BCRYPT_THREADS", &cores, "threads that hash passwords, one per core at most");
-        let queue = env.or("BCRYPT_QUEUE", "128", "sign-ins that may wait for a hash; more get a 503");
+        let threads =
+            env.or("BCRYPT_THREADS", &cores, "threads that hash passwords, one per core at most");
+        let queue =
+            env.or("BCRYPT_QUEUE", "128", "sign-ins that may wait for a hash; more get a 503");
         let cost = cost?;
         if !(10..=14).contains(&cost) {
             env.problem("BCRYPT_COST", &format!("is {cost}"), "expected 10 to 14");
@@ -84,7 +94,8 @@ impl PasswordConfig {
 fn key(env: &Env, name: &'static str, about: &'static str) -> Option<Option<SecretString>> {
     let key = env.optional_secret(name, about)?;
     if key.as_ref().is_some_and(|key| key.expose_secret().len() < MIN_KEY_BYTES) {
-        let expected = format!("expected at least {MIN_KEY_BYTES} characters that nobody can guess");
+        let expected =
+            format!("expected at least {MIN_KEY_BYTES} characters that nobody can guess");
         env.problem(name, "is too short", &expected);
     }
     Some(key)

@@ -95,20 +95,36 @@ impl Metrics {
         };
         registry.register("sign_ins", "Sign-ins with a password", metrics.sign_ins.clone());
         registry.register("sign_ups", "Users who signed up", metrics.sign_ups.clone());
-        registry.register("recoveries", "Passwords set with the recovery key", metrics.recoveries.clone());
+        registry.register(
+            "recoveries",
+            "Passwords set with the recovery key",
+            metrics.recoveries.clone(),
+        );
         registry.register(
             "recoveries_refused",
             "Wrong recovery keys",
             metrics.recoveries_refused.clone(),
         );
-        registry.register("admin_actions", "What admins did to users", metrics.admin_actions.clone());
-        registry.register("password_queue", "Passwords waiting to be hashed", metrics.hash.waiting.clone());
+        registry.register(
+            "admin_actions",
+            "What admins did to users",
+            metrics.admin_actions.clone(),
+        );
+        registry.register(
+            "password_queue",
+            "Passwords waiting to be hashed",
+            metrics.hash.waiting.clone(),
+        );
         registry.register(
             "password_turned_away",
             "Requests answered with 503 because too many passwords were waiting",
             metrics.hash.turned_away.clone(),
         );
-        registry.register("password_hash_seconds", "Time one hash took", metrics.hash.seconds.clone());
+        registry.register(
+            "password_hash_seconds",
+            "Time one hash took",
+            metrics.hash.seconds.clone(),
+        );
         metrics
     }
 

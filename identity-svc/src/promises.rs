@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 
-use auth_types::{Email, SessionId};
 use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
+use auth_types::{Email, SessionId};
 use contract::{
     Call,
     mail::{self, Mail, Receipt, Template},
@@ -23,7 +23,11 @@ use uuid::Uuid;
 use crate::{app::App, mail_requests, model::mail_request::MailRequest};
 
 /// Promises a mail to this user.
-pub async fn mail(db: impl PgExecutor<'_>, to: &UserSnapshot, template: Template) -> Result<(), Fault> {
+pub async fn mail(
+    db: impl PgExecutor<'_>,
+    to: &UserSnapshot,
+    template: Template,
+) -> Result<(), Fault> {
     mail_to(db, &to.user.email, template).await
 }
 
@@ -100,7 +104,9 @@ async fn forget_factors(
     let (id, user_id) = (Uuid::now_v7(), user.user.id.clone());
     match reason {
         RevokeReason::SecondFactorChanged => Ok(()), // mfa-svc itself said so
-        RevokeReason::UserDeleted | RevokeReason::UserRemoved | RevokeReason::SecondFactorRemoved => {
+        RevokeReason::UserDeleted
+        | RevokeReason::UserRemoved
+        | RevokeReason::SecondFactorRemoved => {
             outbox::promise(db, id, DeleteUser::SUBJECT, &DeleteUser { user_id }).await
         }
         RevokeReason::PasswordReset | RevokeReason::PasswordChanged | RevokeReason::PasswordSet => {
@@ -144,7 +150,10 @@ fn deliver(
     })
 }
 
-async fn keep<C: Call<Reply = ()> + DeserializeOwned>(bus: &Bus, promise: Promise) -> Result<Delivery, Fault> {
+async fn keep<C: Call<Reply = ()> + DeserializeOwned>(
+    bus: &Bus,
+    promise: Promise,
+) -> Result<Delivery, Fault> {
     let call: C = serde_json::from_value(promise.payload.0).doing("reading a promise")?;
     ask(bus, &call).await?;
     Ok(Delivery::Closed)

@@ -90,7 +90,9 @@ pub fn sample(sample_name: &str) -> Option<Template> {
             Template::DeleteAccount { name, url: url("delete-user/callback?token=sample&") }
         }
         "two-factor-code" => Template::TwoFactorCode { name, code: "012345".to_owned() },
-        "two-factor-changed" => Template::TwoFactorChanged { name, change: FactorChange::TotpEnabled },
+        "two-factor-changed" => {
+            Template::TwoFactorChanged { name, change: FactorChange::TotpEnabled }
+        }
         _ => return None,
     })
 }
@@ -165,7 +167,9 @@ fn data(template: &Template) -> Value {
         Template::VerifyEmail { name, url }
         | Template::ResetPassword { name, url }
         | Template::ChangeEmailVerify { name, url }
-        | Template::DeleteAccount { name, url } => context! { name => person(name), url => url.as_str() },
+        | Template::DeleteAccount { name, url } => {
+            context! { name => person(name), url => url.as_str() }
+        }
         Template::PasswordRecovered { name } | Template::PasswordChanged { name } => {
             context! { name => person(name) }
         }

@@ -9,8 +9,8 @@ use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSess
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use service_kit::{
-    AdminCaller, Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies, current::Truth, database, http_server,
-    outbox::Bell,
+    AdminCaller, Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies,
+    current::Truth, database, http_server, outbox::Bell,
 };
 use sqlx::PgPool;
 use utoipa::openapi::OpenApi;
@@ -60,7 +60,11 @@ impl Truth for App {
 
 impl App {
     /// Connects to the stores. They need not be there yet.
-    pub async fn open(config: &Config, clock: Arc<dyn Clock>, kit: &mut Kit) -> Result<Self, Fault> {
+    pub async fn open(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        kit: &mut Kit,
+    ) -> Result<Self, Fault> {
         let (url, connections) = (config.database_url.expose_secret(), config.database_connections);
         Ok(Self {
             db: database::open(url, "session", sqlx::migrate!(), connections, kit)?,
@@ -74,7 +78,11 @@ impl App {
     }
 
     /// The caller's own session.
-    pub async fn current(&self, headers: &HeaderMap, now: Timestamp) -> Result<Current, WithCookies<Error>> {
+    pub async fn current(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Current, WithCookies<Error>> {
         Current::find(self, &self.deployment.cookies, headers, now).await
     }
 
@@ -121,7 +129,8 @@ pub fn openapi() -> OpenApi {
 
 fn serve_bus(app: &App, kit: &Kit) {
     let with = |app: &App| app.clone();
-    let (create, resolve, refresh, changed, revoke) = (with(app), with(app), with(app), with(app), with(app));
+    let (create, resolve, refresh, changed, revoke) =
+        (with(app), with(app), with(app), with(app), with(app));
     let (impersonate, revoke_one, rotate) = (with(app), with(app), with(app));
     app.bus.serve(kit, move |call| bus::create(create.clone(), call));
     app.bus.serve(kit, move |call| bus::resolve(resolve.clone(), call));

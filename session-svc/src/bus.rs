@@ -5,8 +5,8 @@ use contract::{
     Refusal,
     permission::Permission,
     session::{
-        CreateSession, Impersonate, LiveSession, RefreshSession, ResolveSession, RevokeReason, RevokeSession,
-        RevokeUser, RotateSession, SessionOpened, UserChanged, Version,
+        CreateSession, Impersonate, LiveSession, RefreshSession, ResolveSession, RevokeReason,
+        RevokeSession, RevokeUser, RotateSession, SessionOpened, UserChanged, Version,
     },
     user::User,
 };
@@ -54,7 +54,8 @@ pub async fn impersonate(app: App, call: Impersonate) -> Result<SessionOpened, E
     let admin = from.user.id;
     let (token, session) =
         opening::impersonate(&known.snapshot, admin, call.client, now, &mut rand::rng());
-    sessions::insert(&mut *tx, &session, token.digest(), Ground::Impersonation(&from.session.id)).await?;
+    sessions::insert(&mut *tx, &session, token.digest(), Ground::Impersonation(&from.session.id))
+        .await?;
     tx.commit().await.doing("opening an impersonation")?;
 
     app.metrics.opened.inc();
@@ -71,7 +72,8 @@ pub async fn rotate(app: App, call: RotateSession) -> Result<SessionOpened, Erro
     let known = user_snapshots::learn(&mut tx, &call.user).await?;
     opening::check(&known, call.user.version, now)?;
     let old = sessions::hold_live(&mut tx, call.from, now).await?;
-    let old = old.filter(|old| old.user.id == call.user.user.id).ok_or(Refusal::Unauthorized)?.session;
+    let old =
+        old.filter(|old| old.user.id == call.user.user.id).ok_or(Refusal::Unauthorized)?.session;
     let replaced = old.id.clone();
     let (token, session) = opening::rotate(&known.snapshot, old, now, &mut rand::rng())?;
     sessions::insert(&mut *tx, &session, token.digest(), Ground::Rotation(&replaced)).await?;

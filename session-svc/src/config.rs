@@ -18,8 +18,10 @@ pub struct Config {
 impl Config {
     pub fn read(env: &Env) -> Option<Self> {
         let listen = env.or("LISTEN_ADDR", "127.0.0.1:3005", "address for the gateway's requests");
-        let admin = env.or("ADMIN_ADDR", "127.0.0.1:3006", "address of /livez, /readyz and /metrics");
-        let database_url = env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
+        let admin =
+            env.or("ADMIN_ADDR", "127.0.0.1:3006", "address of /livez, /readyz and /metrics");
+        let database_url =
+            env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
         let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
         let redis_url = env.secret_url("REDIS_URL", "redis://:password@host:port");
         let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");

@@ -47,8 +47,16 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register("sessions_opened", "Sessions opened", metrics.opened.clone());
-        registry.register("sessions_rotated", "Sessions whose place another one took", metrics.rotated.clone());
-        registry.register("sessions_resolved", "Lookups in Postgres that found a session", metrics.resolved.clone());
+        registry.register(
+            "sessions_rotated",
+            "Sessions whose place another one took",
+            metrics.rotated.clone(),
+        );
+        registry.register(
+            "sessions_resolved",
+            "Lookups in Postgres that found a session",
+            metrics.resolved.clone(),
+        );
         registry.register(
             "sessions_resolved_none",
             "Lookups in Postgres that found no session",

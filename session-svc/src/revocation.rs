@@ -8,10 +8,7 @@
 use std::time::Duration;
 
 use contract::session::SessionsRevoked;
-use service_kit::{
-    Fault, Kit, While,
-    fault::Chain,
-};
+use service_kit::{Fault, Kit, While, fault::Chain};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
@@ -56,7 +53,9 @@ pub async fn settle(app: &App, notes: Notes<'_>) -> Result<(), Fault> {
 fn notes(ending: Ending<'_>) -> Notes<'_> {
     match ending {
         Ending::Of(digest) => Notes::Of(digest),
-        Ending::Named { user, .. } | Ending::All(user) | Ending::AllBut(user, _) => Notes::OfUser(user),
+        Ending::Named { user, .. } | Ending::All(user) | Ending::AllBut(user, _) => {
+            Notes::OfUser(user)
+        }
         Ending::ImpersonationsBy(_) | Ending::ImpersonationsOf(_) => Notes::OfImpersonations,
         // Whose it was is forgotten when an earlier call has ended it already.
         Ending::Anybodys { .. } => Notes::Any,

@@ -32,7 +32,8 @@ fn main() {
     let (Some(listen), Some(upstream)) = (arguments.next(), arguments.next()) else {
         panic!("usage: bare-proxy LISTEN UPSTREAM");
     };
-    let conf = ServerConf { threads: 1, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
+    let conf =
+        ServerConf { threads: 1, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
     let mut proxy = http_proxy_service(&server.configuration, Bare { upstream });

@@ -16,9 +16,7 @@ pub const DIGITS: &[u8] = b"0123456789";
 /// # Panics
 /// When the alphabet is empty.
 pub fn text(rng: &mut impl CryptoRng, alphabet: &[u8], length: usize) -> String {
-    (0..length)
-        .map(|_| char::from(alphabet[rng.random_range(0..alphabet.len())]))
-        .collect()
+    (0..length).map(|_| char::from(alphabet[rng.random_range(0..alphabet.len())])).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{
     Date, OffsetDateTime, PrimitiveDateTime,
-    format_description::{BorrowedFormatItem, well_known::{Iso8601, Rfc3339}},
+    format_description::{
+        BorrowedFormatItem,
+        well_known::{Iso8601, Rfc3339},
+    },
 };
 
 /// `2026-11-23T23:09:28.504Z` (contract 1.4). Clients turn exactly this form into dates.
@@ -102,7 +105,9 @@ mod tests {
         assert_eq!(read("2026-11-23T23:09:28.504Z"), Some("2026-11-23T23:09:28.504Z".into()));
         assert_eq!(read("2026-11-24T01:09:28+02:00"), Some("2026-11-23T23:09:28.000Z".into()));
         assert_eq!(read("2026-11-23"), Some("2026-11-23T00:00:00.000Z".into()));
-        for text in ["", "now", "2026-13-01", "9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
+        for text in
+            ["", "now", "2026-13-01", "9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

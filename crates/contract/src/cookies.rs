@@ -11,8 +11,8 @@ use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 
-use crate::{RootSecrets, uri};
 pub use crate::factor_cookies::PresentedDevice;
+use crate::{RootSecrets, uri};
 
 /// `Max-Age` of a remembered session's cookie, in seconds. Always the full week,
 /// even when the session's own expiry is nearer (contract 2.6).
@@ -113,7 +113,12 @@ impl Cookies {
     /// `Set-Cookie` values that put a session into the browser (contract 2.6).
     /// `had_dont_remember` is what the request carried.
     #[must_use]
-    pub fn set_session(&self, token: &SessionToken, remember: Remember, had: Remember) -> Vec<String> {
+    pub fn set_session(
+        &self,
+        token: &SessionToken,
+        remember: Remember,
+        had: Remember,
+    ) -> Vec<String> {
         match (remember, had) {
             (Remember::No, _) => vec![
                 self.set(Name::SessionToken, token.expose(), None),
@@ -208,9 +213,8 @@ fn find<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
         .iter()
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'));
-    let (_, value) = pairs
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| name.trim() == wanted)?;
+    let (_, value) =
+        pairs.filter_map(|pair| pair.split_once('=')).find(|(name, _)| name.trim() == wanted)?;
     let value = value.trim();
     match value.strip_prefix('"') {
         Some(quoted) => {
@@ -224,9 +228,10 @@ fn find<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
 
 /// Percent-decoded once; text that does not decode stays as it is.
 fn decode(value: &str) -> String {
-    let well_formed = value.split('%').skip(1).all(|after| {
-        after.len() >= 2 && after.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit)
-    });
+    let well_formed = value
+        .split('%')
+        .skip(1)
+        .all(|after| after.len() >= 2 && after.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit));
     if !well_formed {
         return value.to_owned();
     }
@@ -265,7 +270,9 @@ mod tests {
     fn the_vectors_of_the_contract_hold() {
         assert_eq!(
             cookies(false).set_session(&token(), Remember::Yes, Remember::Yes),
-            [format!("better-auth.session_token={SIGNED}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax")]
+            [format!(
+                "better-auth.session_token={SIGNED}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax"
+            )]
         );
         assert_eq!(
             cookies(true).set_session(&token(), Remember::No, Remember::Yes),
@@ -284,7 +291,8 @@ mod tests {
     fn an_impersonation_keeps_the_admins_own_session_aside() {
         let (yes, no) = (Remember::Yes, Remember::No);
         let admin = |remember| AdminSession { token: token(), remember };
-        let kept = |remember| cookies(false).start_impersonation(&admin(remember), &token())[3].clone();
+        let kept =
+            |remember| cookies(false).start_impersonation(&admin(remember), &token())[3].clone();
         assert_eq!(
             kept(yes),
             "better-auth.admin_session=abcdefghijklmnopqrstuvwxyzABCDEF%3A.rxEWDjwQhJqwDONZLn8fq10qjoSeilopGLnFX%2FK4vgA%3D; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax"
@@ -295,22 +303,33 @@ mod tests {
         );
         for remember in [yes, no] {
             let line = kept(remember);
-            let read = cookies(false).admin_session(&request(line.split(';').next().expect("a pair")));
-            assert!(read.is_some_and(|read| read.token.expose() == TOKEN && read.remember == remember));
+            let read =
+                cookies(false).admin_session(&request(line.split(';').next().expect("a pair")));
+            assert!(
+                read.is_some_and(|read| read.token.expose() == TOKEN && read.remember == remember)
+            );
         }
     }
 
     #[test]
     fn no_other_cookie_passes_for_the_admins_session() {
-        assert!(cookies(false).admin_session(&request(&format!("better-auth.admin_session={SIGNED}"))).is_none());
-        let kept = "abcdefghijklmnopqrstuvwxyzABCDEF%3A.rxEWDjwQhJqwDONZLn8fq10qjoSeilopGLnFX%2FK4vgA%3D";
+        assert!(
+            cookies(false)
+                .admin_session(&request(&format!("better-auth.admin_session={SIGNED}")))
+                .is_none()
+        );
+        let kept =
+            "abcdefghijklmnopqrstuvwxyzABCDEF%3A.rxEWDjwQhJqwDONZLn8fq10qjoSeilopGLnFX%2FK4vgA%3D";
         assert!(!reads(&format!("better-auth.session_token={kept}")));
     }
 
     #[test]
     fn a_remembered_sign_in_drops_the_old_dont_remember() {
         let lines = cookies(false).set_session(&token(), Remember::Yes, Remember::No);
-        assert_eq!(lines[1], "better-auth.dont_remember=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            lines[1],
+            "better-auth.dont_remember=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
+        );
     }
 
     #[test]
@@ -324,7 +343,9 @@ mod tests {
 
     #[test]
     fn the_first_of_two_counts() {
-        assert!(!reads(&format!("better-auth.session_token=x; better-auth.session_token={SIGNED}")));
+        assert!(!reads(&format!(
+            "better-auth.session_token=x; better-auth.session_token={SIGNED}"
+        )));
     }
 
     #[test]
@@ -340,7 +361,11 @@ mod tests {
     fn an_older_secret_still_verifies_and_no_longer_signs() {
         let rotated = format!("2:a-newer-secret-of-good-length-0123456789,1:{SECRET}");
         let rotated = Cookies::new(&RootSecrets::parse(&rotated).expect("a list"), false);
-        assert!(rotated.session_token(&request(&format!("better-auth.session_token={SIGNED}"))).is_some());
+        assert!(
+            rotated
+                .session_token(&request(&format!("better-auth.session_token={SIGNED}")))
+                .is_some()
+        );
         assert!(!rotated.set_session(&token(), Remember::Yes, Remember::Yes)[0].contains(SIGNED));
     }
 

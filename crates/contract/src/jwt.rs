@@ -110,7 +110,14 @@ impl Jwk {
         let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
         let kid = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(members));
         let text = |text: &str| text.to_owned();
-        Self { kty: text("OKP"), crv: text("Ed25519"), x, kid, usage: text("sig"), alg: text("EdDSA") }
+        Self {
+            kty: text("OKP"),
+            crv: text("Ed25519"),
+            x,
+            kid,
+            usage: text("sig"),
+            alg: text("EdDSA"),
+        }
     }
 }
 
@@ -145,7 +152,8 @@ mod tests {
 
     #[test]
     fn the_published_key_named_in_the_header_verifies_and_no_other() {
-        let token = Signer::new(&secrets(), Purpose::WsToken).sign(&claims(2_000_000_000)).expect("signs");
+        let token =
+            Signer::new(&secrets(), Purpose::WsToken).sign(&claims(2_000_000_000)).expect("signs");
         let kid = decode_header(&token).expect("a header").kid;
         let keys = Jwks::of(&secrets()).keys;
         assert_eq!(keys.len(), 2);

@@ -61,7 +61,8 @@ impl TrustedOrigins {
     /// `Origin` or `Referer` that is there must be trusted, cookie or not, and a
     /// request that says it is cross-site must name its origin.
     pub fn check(&self, headers: &HeaderMap, signs_in: SignsIn) -> Result<(), Refusal> {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable").trim());
+        let text =
+            |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable").trim());
         let has_cookie = headers.contains_key(header::COOKIE);
         let site = text(FETCH_SITE).filter(|site| !site.is_empty());
         let mode = text(FETCH_MODE).filter(|mode| !mode.is_empty());
@@ -84,7 +85,9 @@ impl TrustedOrigins {
             None => Ok(()),
             Some("null") if site == Some("same-origin") => self.require(&self.own),
             Some("null") => Err(Refusal::MissingOrNullOrigin),
-            Some(_) if headers.get_all(header::ORIGIN).iter().count() > 1 => Err(Refusal::InvalidOrigin),
+            Some(_) if headers.get_all(header::ORIGIN).iter().count() > 1 => {
+                Err(Refusal::InvalidOrigin)
+            }
             Some(claimed) => self.require_url(claimed),
         }
     }
@@ -146,9 +149,18 @@ mod tests {
     fn a_cookie_makes_an_origin_due() {
         let cookie = ("cookie", "theme=dark");
         assert_eq!(judge(&[cookie], SignsIn::No), Err(Refusal::MissingOrNullOrigin));
-        assert_eq!(judge(&[cookie, ("origin", "null")], SignsIn::No), Err(Refusal::MissingOrNullOrigin));
-        assert_eq!(judge(&[cookie, ("origin", "http://evil.com")], SignsIn::No), Err(Refusal::InvalidOrigin));
-        assert_eq!(judge(&[cookie, ("origin", "nonsense")], SignsIn::No), Err(Refusal::InvalidOrigin));
+        assert_eq!(
+            judge(&[cookie, ("origin", "null")], SignsIn::No),
+            Err(Refusal::MissingOrNullOrigin)
+        );
+        assert_eq!(
+            judge(&[cookie, ("origin", "http://evil.com")], SignsIn::No),
+            Err(Refusal::InvalidOrigin)
+        );
+        assert_eq!(
+            judge(&[cookie, ("origin", "nonsense")], SignsIn::No),
+            Err(Refusal::InvalidOrigin)
+        );
         assert_eq!(judge(&[cookie, ("origin", "http://localhost:5173")], SignsIn::No), Ok(()));
         assert_eq!(judge(&[cookie, ("referer", "http://LOCALHOST:5173/a?b")], SignsIn::No), Ok(()));
         let same_origin = ("sec-fetch-site", "same-origin");
@@ -158,34 +170,73 @@ mod tests {
     #[test]
     fn signing_in_without_a_cookie_looks_at_what_browsers_say() {
         assert_eq!(judge(&[], SignsIn::Yes), Ok(()));
-        assert_eq!(judge(&[("sec-fetch-mode", "cors")], SignsIn::Yes), Err(Refusal::MissingOrNullOrigin));
-        assert_eq!(judge(&[("origin", "http://evil.com")], SignsIn::Yes), Err(Refusal::InvalidOrigin));
+        assert_eq!(
+            judge(&[("sec-fetch-mode", "cors")], SignsIn::Yes),
+            Err(Refusal::MissingOrNullOrigin)
+        );
+        assert_eq!(
+            judge(&[("origin", "http://evil.com")], SignsIn::Yes),
+            Err(Refusal::InvalidOrigin)
+        );
         let navigation = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
         assert_eq!(judge(&navigation, SignsIn::Yes), Err(Refusal::CrossSiteNavigation));
     }
 
     #[test]
     fn a_foreign_page_can_not_act_without_a_cookie_either() {
-        assert_eq!(judge(&[("origin", "http://evil.com")], SignsIn::No), Err(Refusal::InvalidOrigin));
-        assert_eq!(judge(&[("sec-fetch-site", "cross-site")], SignsIn::No), Err(Refusal::MissingOrNullOrigin));
+        assert_eq!(
+            judge(&[("origin", "http://evil.com")], SignsIn::No),
+            Err(Refusal::InvalidOrigin)
+        );
+        assert_eq!(
+            judge(&[("sec-fetch-site", "cross-site")], SignsIn::No),
+            Err(Refusal::MissingOrNullOrigin)
+        );
         assert_eq!(judge(&[("sec-fetch-mode", "cors")], SignsIn::No), Ok(()));
     }
 
     #[test]
     fn callbacks_of_the_contract_are_judged_as_it_says() {
         for target in [
-            "/dash", "/foo?x=%2F%2Fevil", "/foo?u=http://evil.com", "/a b", "/é", "http://localhost:5173",
-            "http://localhost:5173/x", "HTTP://LOCALHOST:5173/x", "http://evil.com@localhost:5173/",
-            "http:\\\\localhost:5173\\x", "http://localhost:3001/x",
+            "/dash",
+            "/foo?x=%2F%2Fevil",
+            "/foo?u=http://evil.com",
+            "/a b",
+            "/é",
+            "http://localhost:5173",
+            "http://localhost:5173/x",
+            "HTTP://LOCALHOST:5173/x",
+            "http://evil.com@localhost:5173/",
+            "http:\\\\localhost:5173\\x",
+            "http://localhost:3001/x",
         ] {
             assert!(trusted().allows_callback(target), "{target}");
         }
         for target in [
-            "//evil.com", "/\\evil.com", "/%5Cevil.com", "/%2f/evil", "/a%2Fb", "dash", "?x=1", "#a",
-            "http://localhost:5173.evil.com", "http://localhost:5173@evil.com", "https://localhost:5173",
-            "http://localhost:51730", "http://localhost", "javascript:alert(1)", "data:text/html,x",
-            "\t/foo", "/foo\n", "myapp://x", "/..//evil.com", "/.//evil.com", "/x/..//evil.com",
-            "/%2e%2e//evil.com", "/%2e/x", "/a/../b",
+            "//evil.com",
+            "/\\evil.com",
+            "/%5Cevil.com",
+            "/%2f/evil",
+            "/a%2Fb",
+            "dash",
+            "?x=1",
+            "#a",
+            "http://localhost:5173.evil.com",
+            "http://localhost:5173@evil.com",
+            "https://localhost:5173",
+            "http://localhost:51730",
+            "http://localhost",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "\t/foo",
+            "/foo\n",
+            "myapp://x",
+            "/..//evil.com",
+            "/.//evil.com",
+            "/x/..//evil.com",
+            "/%2e%2e//evil.com",
+            "/%2e/x",
+            "/a/../b",
         ] {
             assert!(!trusted().allows_callback(target), "{target:?}");
         }
@@ -208,8 +259,13 @@ mod tests {
 
     #[test]
     fn only_bare_origins_are_origins() {
-        assert_eq!(bare_origin("HTTPS://Panel.Example.com:443/"), Ok("https://panel.example.com".into()));
-        for text in ["panel.example.com", "https://panel.example.com/app", "ftp://x.y", "https://a@b.c", ""] {
+        assert_eq!(
+            bare_origin("HTTPS://Panel.Example.com:443/"),
+            Ok("https://panel.example.com".into())
+        );
+        for text in
+            ["panel.example.com", "https://panel.example.com/app", "ftp://x.y", "https://a@b.c", ""]
+        {
             assert_eq!(bare_origin(text), Err(NotAnOrigin), "{text}");
         }
     }

@@ -53,7 +53,8 @@ pub enum UnfitSecret {
 }
 
 /// Pieces of secrets that stand in documents and templates.
-const EXAMPLES: &[&str] = &["change-me", "changeme", "your-secret", "better-auth-secret", "example-secret"];
+const EXAMPLES: &[&str] =
+    &["change-me", "changeme", "your-secret", "better-auth-secret", "example-secret"];
 
 impl RootSecrets {
     /// Reads `secret`, or `version:secret,version:secret` with the newest first.
@@ -147,12 +148,16 @@ mod tests {
         assert_eq!(RootSecrets::parse(&"a".repeat(40)).err(), Some(UnfitSecret::Example));
         let example = "your-secret-key-at-least-32-characters-long";
         assert_eq!(RootSecrets::parse(example).err(), Some(UnfitSecret::Example));
-        assert_eq!(RootSecrets::parse(&format!("2:{NEW},{OLD}")).err(), Some(UnfitSecret::MalformedList));
+        assert_eq!(
+            RootSecrets::parse(&format!("2:{NEW},{OLD}")).err(),
+            Some(UnfitSecret::MalformedList)
+        );
     }
 
     #[test]
     fn each_purpose_and_each_secret_has_its_own_key() {
-        let (old, new) = (RootSecrets::parse(OLD).expect("fit"), RootSecrets::parse(NEW).expect("fit"));
+        let (old, new) =
+            (RootSecrets::parse(OLD).expect("fit"), RootSecrets::parse(NEW).expect("fit"));
         let purposes = [
             Purpose::IdentityAssertion,
             Purpose::WsToken,
@@ -160,7 +165,8 @@ mod tests {
             Purpose::FactorSecrets,
             Purpose::FactorCodes,
         ];
-        let mut keys: Vec<_> = purposes.iter().flat_map(|p| [*old.derive(*p), *new.derive(*p)]).collect();
+        let mut keys: Vec<_> =
+            purposes.iter().flat_map(|p| [*old.derive(*p), *new.derive(*p)]).collect();
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), 2 * purposes.len());

@@ -10,12 +10,13 @@
 use std::{fmt::Debug, path::Path};
 
 use auth_types::{
-    ChallengeToken, DeviceToken, Email, Roles, SessionId, SessionToken, Timestamp, TokenDigest, UserId,
+    ChallengeToken, DeviceToken, Email, Roles, SessionId, SessionToken, Timestamp, TokenDigest,
+    UserId,
 };
 use contract::{
     Answer, Call, Refusal,
-    mail::{self, FactorChange, Mail, MfaReceipt, Outcome, Receipt, Template},
     identity::{GetUser, SetTwoFactor, VerifyPassword},
+    mail::{self, FactorChange, Mail, MfaReceipt, Outcome, Receipt, Template},
     mfa::{DeleteUser, FactorOwed, ForgetDevices, ForgetReason, Gate, GateAnswer, Method},
     session::*,
     session_copy::{self, Provenance, SessionCopy},
@@ -133,14 +134,20 @@ fn answers_without_a_value() {
 fn mfa_messages() {
     let client = ClientInfo { ip_address: "203.0.113.7".into(), user_agent: "curl/8".into() };
     let device = DeviceToken::parse("trust-device-abcdefghijklmnopqrstuvwxyzABCDEF").unwrap();
-    let gate = |device| Gate { user: snapshot(), device, lifetime: Lifetime::Short, client: client.clone() };
+    let gate = |device| Gate {
+        user: snapshot(),
+        device,
+        lifetime: Lifetime::Short,
+        client: client.clone(),
+    };
     keeps(Gate::SUBJECT, &gate(Some(device.clone())));
     keeps("mfa.v1.gate.no-device", &gate(None));
     let challenge = ChallengeToken::parse("2fa-_BzMFiQ_OF9dpemlxbbW").unwrap();
     let owed = FactorOwed { challenge, methods: vec![Method::Totp, Method::Otp] };
     keeps("mfa.v1.gate.reply", &Answer::Done(GateAnswer::FactorOwed(owed)));
     keeps("mfa.v1.gate.reply-trusted", &Answer::Done(GateAnswer::DeviceTrusted { device }));
-    let reasons = [ForgetReason::NewPassword, ForgetReason::SignedOutEverywhere, ForgetReason::Banned];
+    let reasons =
+        [ForgetReason::NewPassword, ForgetReason::SignedOutEverywhere, ForgetReason::Banned];
     keeps(ForgetDevices::SUBJECT, &ForgetDevices { user_id: user().id, reason: reasons[0] });
     keeps("mfa.v1.user.forget-devices.reasons", &reasons);
     keeps(DeleteUser::SUBJECT, &DeleteUser { user_id: user().id });
@@ -154,7 +161,10 @@ fn identity_messages() {
     let verify = VerifyPassword { user_id: user_id.clone(), password: "correct horse".into() };
     keeps(VerifyPassword::SUBJECT, &verify);
     let change = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
-    keeps(SetTwoFactor::SUBJECT, &SetTwoFactor { change, user_id, enabled: true, kept: session().id });
+    keeps(
+        SetTwoFactor::SUBJECT,
+        &SetTwoFactor { change, user_id, enabled: true, kept: session().id },
+    );
 }
 
 fn account_mails() -> [Template; 6] {
@@ -163,7 +173,11 @@ fn account_mails() -> [Template; 6] {
     [
         Template::ResetPassword { name: name.clone(), url: url.clone() },
         Template::PasswordChanged { name: name.clone() },
-        Template::ChangeEmailConfirm { name: name.clone(), new_email: new_email.clone(), url: url.clone() },
+        Template::ChangeEmailConfirm {
+            name: name.clone(),
+            new_email: new_email.clone(),
+            url: url.clone(),
+        },
         Template::ChangeEmailVerify { name: name.clone(), url: url.clone() },
         Template::EmailChanged { name: name.clone(), new_email },
         Template::DeleteAccount { name, url },
@@ -180,17 +194,31 @@ fn mail_messages() {
     };
     let url = "https://panel.example.com/api/auth/verify-email?token=x".to_owned();
     keeps(mail::SUBJECT, &mail(Template::VerifyEmail { name: "Ann".into(), url }));
-    keeps("mail.v1.send.password-recovered", &mail(Template::PasswordRecovered { name: "Ann".into() }));
+    keeps(
+        "mail.v1.send.password-recovered",
+        &mail(Template::PasswordRecovered { name: "Ann".into() }),
+    );
     for template in account_mails() {
         keeps(&format!("mail.v1.send.{}", template.name()), &mail(template));
     }
     let code = Template::TwoFactorCode { name: "Ann".into(), code: "012345".into() };
     keeps("mail.v1.send.two-factor-code", &mail(code));
     let change = FactorChange::TotpEnabled;
-    keeps("mail.v1.send.two-factor-changed", &mail(Template::TwoFactorChanged { name: "Ann".into(), change }));
-    let changes = [change, FactorChange::EmailCodesEnabled, FactorChange::Disabled, FactorChange::BackupCodesReplaced];
+    keeps(
+        "mail.v1.send.two-factor-changed",
+        &mail(Template::TwoFactorChanged { name: "Ann".into(), change }),
+    );
+    let changes = [
+        change,
+        FactorChange::EmailCodesEnabled,
+        FactorChange::Disabled,
+        FactorChange::BackupCodesReplaced,
+    ];
     keeps("mail.v1.send.two-factor-changed.changes", &changes);
-    keeps(MfaReceipt::SUBJECT, &MfaReceipt(Receipt { id: Uuid::from_u128(1), outcome: Outcome::Sent }));
+    keeps(
+        MfaReceipt::SUBJECT,
+        &MfaReceipt(Receipt { id: Uuid::from_u128(1), outcome: Outcome::Sent }),
+    );
     keeps(Receipt::SUBJECT, &Receipt { id: Uuid::from_u128(1), outcome: Outcome::Sent });
 }
 

@@ -63,7 +63,8 @@ struct Admin {
 
 /// Serves the port until the service has stopped.
 pub async fn serve(addr: SocketAddr, registry: Registry, kit: &Kit) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
+    let listener =
+        TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
     let admin = Admin {
         readiness: kit.readiness().clone(),
         registry: Arc::new(registry),
@@ -90,8 +91,13 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n")
 }
 
-async fn metrics(State(admin): State<Admin>) -> Result<([(header::HeaderName, &'static str); 1], String), StatusCode> {
+async fn metrics(
+    State(admin): State<Admin>,
+) -> Result<([(header::HeaderName, &'static str); 1], String), StatusCode> {
     let mut text = String::new();
     encode(&mut text, &admin.registry).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+    Ok((
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        text,
+    ))
 }

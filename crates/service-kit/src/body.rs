@@ -91,7 +91,8 @@ fn media_type(headers: &HeaderMap, forms: bool) -> Result<Media, Error> {
         JSON => Ok(Media::Json),
         FORM if forms => Ok(Media::Form),
         _ => {
-            let sentence = format!("Content-Type \"{given}\" is not allowed. Allowed types: {allowed}");
+            let sentence =
+                format!("Content-Type \"{given}\" is not allowed. Allowed types: {allowed}");
             Err(Error::MediaType(sentence))
         }
     }
@@ -101,10 +102,16 @@ fn media_type(headers: &HeaderMap, forms: bool) -> Result<Media, Error> {
 fn form(bytes: &[u8]) -> Result<Value, Error> {
     let pairs: Vec<(String, String)> =
         serde_urlencoded::from_bytes(bytes).map_err(|_| Refusal::InvalidJson)?;
-    Ok(Value::Object(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect::<Map<_, _>>()))
+    Ok(Value::Object(
+        pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect::<Map<_, _>>(),
+    ))
 }
 
-fn check_callbacks(origins: &TrustedOrigins, body: Option<&Value>, query: Option<&str>) -> Result<(), Error> {
+fn check_callbacks(
+    origins: &TrustedOrigins,
+    body: Option<&Value>,
+    query: Option<&str>,
+) -> Result<(), Error> {
     let query: Vec<(String, String)> =
         query.and_then(|query| serde_urlencoded::from_str(query).ok()).unwrap_or_default();
     for (field, label, refusal) in CALLBACKS {

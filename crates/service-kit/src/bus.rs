@@ -127,7 +127,12 @@ impl Bus {
         answer
     }
 
-    async fn ask<C: Call>(&self, subject: &str, label: &'static str, call: &C) -> Result<C::Reply, CallError> {
+    async fn ask<C: Call>(
+        &self,
+        subject: &str,
+        label: &'static str,
+        call: &C,
+    ) -> Result<C::Reply, CallError> {
         if !self.is_connected() {
             return Err(CallError::Broke(BusError::Disconnected));
         }
@@ -156,7 +161,11 @@ impl Bus {
 
     /// Tells whoever listens. Nothing is promised: a message like this only makes
     /// faster what is also true without it.
-    pub async fn broadcast(&self, subject: &'static str, message: &impl Serialize) -> Result<(), Fault> {
+    pub async fn broadcast(
+        &self,
+        subject: &'static str,
+        message: &impl Serialize,
+    ) -> Result<(), Fault> {
         if !self.is_connected() {
             return outage(BusError::Disconnected).into_err();
         }
@@ -214,7 +223,8 @@ impl Bus {
         let id = header(&message, REQUEST_ID_HEADER).and_then(|id| request_id::accept(&id));
         let id = id.unwrap_or_else(request_id::mint);
         let span = tracing::info_span!("call", subject = C::SUBJECT, request.id = id);
-        let answer = match serde_json::from_slice::<C>(&message.payload).doing("reading a request") {
+        let answer = match serde_json::from_slice::<C>(&message.payload).doing("reading a request")
+        {
             Ok(call) => request_id::scope(id, handler(call)).instrument(span).await,
             Err(fault) => Err(fault.into()),
         };

@@ -51,7 +51,8 @@ impl<S: Sync> FromRequestParts<S> for Client {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let text = |name: &str| {
-            let value = parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+            let value =
+                parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
             value.map(|value| clip(&value).to_owned()).unwrap_or_default()
         };
         let user_agent = text(header::USER_AGENT.as_str());

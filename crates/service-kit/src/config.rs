@@ -112,7 +112,11 @@ impl Env {
     }
 
     /// A secret that may be left out.
-    pub fn optional_secret(&self, name: &'static str, about: &'static str) -> Option<Option<SecretString>> {
+    pub fn optional_secret(
+        &self,
+        name: &'static str,
+        about: &'static str,
+    ) -> Option<Option<SecretString>> {
         self.describe(name, about, None);
         Some(self.text(name).map(Into::into))
     }
@@ -120,7 +124,9 @@ impl Env {
     /// The address of a store or a server, which may hold a password.
     pub fn secret_url(&self, name: &'static str, about: &'static str) -> Option<SecretString> {
         self.secret(name, about, |text| {
-            url::Url::parse(text).map(|_| text.into()).map_err(|problem| format!("{about} ({problem})"))
+            url::Url::parse(text)
+                .map(|_| text.into())
+                .map_err(|problem| format!("{about} ({problem})"))
         })
     }
 
@@ -172,7 +178,9 @@ impl Env {
 
     fn parse<T: FromStr<Err: Display>>(&self, name: &str, text: &str) -> Option<T> {
         let found = format!("is {text:?}");
-        text.parse().map_err(|problem: T::Err| self.problem(name, &found, &problem.to_string())).ok()
+        text.parse()
+            .map_err(|problem: T::Err| self.problem(name, &found, &problem.to_string()))
+            .ok()
     }
 }
 
@@ -207,9 +215,15 @@ mod tests {
         let url: Option<String> = env.required("URL", "where it is");
         let key = env.secret("KEY", "the key", |_| Err::<(), _>("expected more"));
         let message = env.finish(port.zip(url).zip(key)).unwrap_err().to_string();
-        assert!(message.contains("3 problem(s)") && message.contains("PORT is \"many\""), "{message}");
+        assert!(
+            message.contains("3 problem(s)") && message.contains("PORT is \"many\""),
+            "{message}"
+        );
         assert!(message.contains("URL is not set: where it is"), "{message}");
-        assert!(message.contains("KEY is unfit: expected more") && !message.contains("hunter2"), "{message}");
+        assert!(
+            message.contains("KEY is unfit: expected more") && !message.contains("hunter2"),
+            "{message}"
+        );
     }
 
     #[test]

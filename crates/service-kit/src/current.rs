@@ -18,8 +18,14 @@ use crate::{
 /// Where the truth about sessions is asked for: session-svc asks its own store,
 /// every other service asks session-svc.
 pub trait Truth {
-    fn resolve(&self, digest: TokenDigest) -> impl Future<Output = Result<Option<LiveSession>, Error>> + Send;
-    fn extend(&self, digest: TokenDigest) -> impl Future<Output = Result<Option<LiveSession>, Error>> + Send;
+    fn resolve(
+        &self,
+        digest: TokenDigest,
+    ) -> impl Future<Output = Result<Option<LiveSession>, Error>> + Send;
+    fn extend(
+        &self,
+        digest: TokenDigest,
+    ) -> impl Future<Output = Result<Option<LiveSession>, Error>> + Send;
 }
 
 impl Truth for Bus {
@@ -98,7 +104,8 @@ impl Current {
         let Some(live) = live else {
             return Ok((None, cookies.clear_session().into()));
         };
-        let lines = if is_due { cookies.set_session(&token, Remember::Yes, had) } else { Vec::new() };
+        let lines =
+            if is_due { cookies.set_session(&token, Remember::Yes, had) } else { Vec::new() };
         Ok((Some(Self { token, live, cookies: lines }), Vec::new()))
     }
 
@@ -122,7 +129,9 @@ impl Current {
     pub fn require_own(&self) -> Result<(), WithCookies<Error>> {
         match self.live.session.impersonated_by {
             None => Ok(()),
-            Some(_) => Err(WithCookies(self.cookies.clone(), Refusal::NotWhileImpersonating.into())),
+            Some(_) => {
+                Err(WithCookies(self.cookies.clone(), Refusal::NotWhileImpersonating.into()))
+            }
         }
     }
 

@@ -26,8 +26,14 @@ pub struct Deployment {
 impl Deployment {
     pub fn read(env: &Env) -> Option<Self> {
         let production = production(env);
-        let api = origin(env, "API_URL", "http://localhost:3001", "origin of this API as browsers see it");
-        let frontend = origin(env, "FRONTEND_URL", "http://localhost:3000", "origin of the panel's pages");
+        let api = origin(
+            env,
+            "API_URL",
+            "http://localhost:3001",
+            "origin of this API as browsers see it",
+        );
+        let frontend =
+            origin(env, "FRONTEND_URL", "http://localhost:3000", "origin of the panel's pages");
         let others = env.list::<Origin>(
             "BETTER_AUTH_TRUSTED_ORIGINS",
             "",

@@ -36,7 +36,9 @@ impl Fields {
     /// `body` is `None` when the request had none.
     pub fn of(body: Option<Value>) -> Result<Self, Problems> {
         match body {
-            Some(Value::Object(values)) => Ok(Self { root: "body", values, problems: RefCell::default() }),
+            Some(Value::Object(values)) => {
+                Ok(Self { root: "body", values, problems: RefCell::default() })
+            }
             other => Err(Problems(vec![format!(
                 "[body] Invalid input: expected object, received {}",
                 type_name(other.as_ref())
@@ -117,7 +119,9 @@ impl Fields {
     /// (contract 5.1).
     pub fn id(&self, name: &str) -> Option<String> {
         match self.values.get(name) {
-            Some(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => Some(value.to_string()),
+            Some(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => {
+                Some(value.to_string())
+            }
             None => {
                 self.note(name, "Invalid input: expected nonoptional, received undefined");
                 None
@@ -239,7 +243,8 @@ mod tests {
 
     #[test]
     fn all_faults_come_in_one_message() {
-        let fields = Fields::of(Some(json!({ "email": "nobody", "rememberMe": "yes" }))).expect("an object");
+        let fields =
+            Fields::of(Some(json!({ "email": "nobody", "rememberMe": "yes" }))).expect("an object");
         assert_eq!(fields.email("email"), None);
         assert_eq!(fields.string("password"), None);
         assert_eq!(fields.bool_or("rememberMe", true), None);
@@ -288,7 +293,10 @@ mod tests {
     fn an_id_may_be_a_number() {
         let fields = Fields::of(Some(json!({ "a": 17, "b": "x", "c": {} }))).expect("an object");
         let read = |name| fields.id(name);
-        assert_eq!((read("a"), read("b"), read("c"), read("d")), (Some("17".into()), Some("x".into()), None, None));
+        assert_eq!(
+            (read("a"), read("b"), read("c"), read("d")),
+            (Some("17".into()), Some("x".into()), None, None)
+        );
         assert_eq!(
             fields.finish().unwrap_err().to_string(),
             "[body.c] Invalid input: expected string, received object; \

@@ -16,7 +16,9 @@ use http::{HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::{net::TcpListener, time::Instant};
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
+};
 use tracing::Instrument;
 
 use crate::{current, kit::Kit, metrics::HttpMetrics, request_id};
@@ -33,11 +35,14 @@ struct Door {
 }
 
 /// Serves `router` until the service stops; requests that were taken are finished.
-pub async fn serve(addr: SocketAddr, router: Router, gateway_key: SecretString, kit: &mut Kit) -> anyhow::Result<()> {
-    let door = Door {
-        gateway_key: Arc::new(gateway_key),
-        metrics: HttpMetrics::register(kit.registry()),
-    };
+pub async fn serve(
+    addr: SocketAddr,
+    router: Router,
+    gateway_key: SecretString,
+    kit: &mut Kit,
+) -> anyhow::Result<()> {
+    let door =
+        Door { gateway_key: Arc::new(gateway_key), metrics: HttpMetrics::register(kit.registry()) };
     let router = router
         .method_not_allowed_fallback(not_found)
         .fallback(not_found)
@@ -46,7 +51,8 @@ pub async fn serve(addr: SocketAddr, router: Router, gateway_key: SecretString, 
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
         .layer(middleware::from_fn_with_state(door, enter));
-    let listener = TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
+    let listener =
+        TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
     let stop = kit.shutdown().clone();
     kit.spawn(async move {
         let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());

@@ -1,11 +1,6 @@
 //! A service's life: read the configuration, start, be ready, stop.
 
-use std::{
-    io::Write,
-    net::SocketAddr,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
 use prometheus_client::registry::Registry;
 use tokio::{
@@ -24,8 +19,7 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(8);
 
 /// What libraries say at `info` is for their own developers.
-const DEFAULT_FILTER: &str =
-    "info,async_nats=warn,pingora_core=warn,pingora_proxy=warn,sqlx=warn";
+const DEFAULT_FILTER: &str = "info,async_nats=warn,pingora_core=warn,pingora_proxy=warn,sqlx=warn";
 
 /// What a service hangs its parts on.
 pub struct Kit {
@@ -86,7 +80,8 @@ impl Kit {
 
     /// Waits for the signal to stop, then for everything that was spawned.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut term, mut int) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}
@@ -143,7 +138,10 @@ pub fn configure<C>(
             // Reading an empty environment describes every variable on the way.
             let env = Env::default();
             read(&env);
-            say(&format!("{service}: {about}\n\nEnvironment variables, each also as NAME_FILE:\n{}", env.help()));
+            say(&format!(
+                "{service}: {about}\n\nEnvironment variables, each also as NAME_FILE:\n{}",
+                env.help()
+            ));
             return Err(ExitCode::SUCCESS);
         }
         Some("--version" | "-V") => {

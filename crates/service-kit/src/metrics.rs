@@ -9,7 +9,8 @@ use prometheus_client::{
 };
 
 /// Seconds; from an answer out of memory to a password hash on a busy machine.
-const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const SECONDS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 #[must_use]
 pub fn seconds_histogram() -> Histogram {
@@ -59,7 +60,11 @@ impl HttpMetrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self { requests: Family::default(), seconds: seconds_histogram() };
         registry.register("http_requests", "HTTP requests answered", metrics.requests.clone());
-        registry.register("http_request_seconds", "Time to answer an HTTP request", metrics.seconds.clone());
+        registry.register(
+            "http_request_seconds",
+            "Time to answer an HTTP request",
+            metrics.seconds.clone(),
+        );
         metrics
     }
 
@@ -84,9 +89,17 @@ impl BusMetrics {
             requested: Family::default(),
             seconds: seconds_histogram(),
         };
-        registry.register("bus_served", "Requests from other services answered", metrics.served.clone());
+        registry.register(
+            "bus_served",
+            "Requests from other services answered",
+            metrics.served.clone(),
+        );
         registry.register("bus_requests", "Requests to other services", metrics.requested.clone());
-        registry.register("bus_request_seconds", "Time another service took to answer", metrics.seconds.clone());
+        registry.register(
+            "bus_request_seconds",
+            "Time another service took to answer",
+            metrics.seconds.clone(),
+        );
         metrics
     }
 

@@ -105,7 +105,10 @@ impl RedisLink {
             beat.tick().await;
             match connect(client, watch).await {
                 Ok(connected) => {
-                    tracing::info!(redis.provenance = connected.here.as_str(), "connected to Redis");
+                    tracing::info!(
+                        redis.provenance = connected.here.as_str(),
+                        "connected to Redis"
+                    );
                     reported = false;
                     let watched = connected.clone();
                     self.0.store(Some(Arc::new(connected)));
@@ -149,7 +152,10 @@ async fn connect(client: &Client, watch: Option<&Watch>) -> Result<Connected, Fa
     if let Some(watch) = watch {
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(watch.prefix);
-        tracking.query_async::<()>(&mut connection).await.doing("asking Redis to tell of changes")?;
+        tracking
+            .query_async::<()>(&mut connection)
+            .await
+            .doing("asking Redis to tell of changes")?;
     }
     let here = provenance(&mut connection).await?;
     Ok(Connected { connection, here })
@@ -198,11 +204,15 @@ async fn until_lost(mut connected: Connected, watch: Option<&Watch>) -> Fault {
 
 fn is_timeout(fault: &Fault) -> bool {
     let cause = std::error::Error::source(fault);
-    cause.and_then(|cause| cause.downcast_ref::<redis::RedisError>()).is_some_and(redis::RedisError::is_timeout)
+    cause
+        .and_then(|cause| cause.downcast_ref::<redis::RedisError>())
+        .is_some_and(redis::RedisError::is_timeout)
 }
 
 fn moved() -> Fault {
-    match Err::<(), _>("it is another process or no longer the same primary").doing("watching Redis") {
+    match Err::<(), _>("it is another process or no longer the same primary")
+        .doing("watching Redis")
+    {
         Ok(()) => unreachable!("an error is never Ok"),
         Err(fault) => fault,
     }
@@ -219,7 +229,8 @@ async fn provenance(connection: &mut MultiplexedConnection) -> Result<Provenance
 }
 
 fn parse_provenance(info: &str) -> Result<Provenance, &'static str> {
-    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let field =
+        |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     if field("role") != Some("master") {
         return Err("it is not a primary");
     }

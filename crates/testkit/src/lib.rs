@@ -44,7 +44,8 @@ impl Stores {
         let dir = tempfile::tempdir().expect("a directory");
         let processes = Process::STORES.to_vec();
         let options = Options { quiet: true, processes, ..Options::new(dir.path()) };
-        let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("the stores: {error:#}"));
+        let stack =
+            Stack::start(options).await.unwrap_or_else(|error| panic!("the stores: {error:#}"));
         Self { stack, _dir: dir }
     }
 

@@ -83,7 +83,11 @@ fn is_due(
 
 /// A session that cannot be extended now is good as it is, and will be asked about
 /// again soon.
-async fn extend(gateway: &Gateway, principal: Principal, headers: &HeaderMap) -> (Standing, Vec<String>) {
+async fn extend(
+    gateway: &Gateway,
+    principal: Principal,
+    headers: &HeaderMap,
+) -> (Standing, Vec<String>) {
     let cookies = &gateway.deployment.cookies;
     match gateway.sessions.extend(&principal).await {
         Ok(Some(extended)) => {

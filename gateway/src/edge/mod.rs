@@ -5,7 +5,11 @@ pub mod reference;
 pub mod ws_token;
 
 use auth_types::Timestamp;
-use contract::{Refusal, jwt::Jwks, schema::{PanelProblem, Problem}};
+use contract::{
+    Refusal,
+    jwt::Jwks,
+    schema::{PanelProblem, Problem},
+};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use service_kit::Fault;

@@ -3,8 +3,8 @@
 use auth_types::{UserId, random};
 use contract::{
     PanelRefusal, Purpose, RootSecrets,
-    schema::PanelProblem,
     jwt::{Signer, WS_AUDIENCE, WsClaims, validity},
+    schema::PanelProblem,
 };
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -66,7 +66,11 @@ impl WsTokens {
         (status = SERVICE_UNAVAILABLE, description = "The stores do not answer", body = PanelProblem),
     )
 )]
-pub async fn answer(gateway: &Gateway, headers: &HeaderMap, ctx: &mut Ctx) -> Result<Answer, Fault> {
+pub async fn answer(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    ctx: &mut Ctx,
+) -> Result<Answer, Fault> {
     let Standing::Live(principal) = gateway.sessions.find(headers, ctx.now).await? else {
         return Ok(Answer::panel_refusal(PanelRefusal::NotAuthenticated));
     };

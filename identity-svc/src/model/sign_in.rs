@@ -136,10 +136,19 @@ mod tests {
     fn a_ban_and_a_missing_verification_are_told_only_after_the_password() {
         let banned = || user(|user| user.banned = true);
         let unverified = || user(|user| user.email_verified = false);
-        assert_eq!(accept(banned(), false, true, now()).map(|_| ()), Err(Refusal::InvalidEmailOrPassword));
+        assert_eq!(
+            accept(banned(), false, true, now()).map(|_| ()),
+            Err(Refusal::InvalidEmailOrPassword)
+        );
         assert_eq!(accept(banned(), true, true, now()).map(|_| ()), Err(Refusal::BannedUser));
-        assert_eq!(accept(unverified(), false, true, now()).map(|_| ()), Err(Refusal::InvalidEmailOrPassword));
-        assert_eq!(accept(unverified(), true, true, now()).map(|_| ()), Err(Refusal::EmailNotVerified));
+        assert_eq!(
+            accept(unverified(), false, true, now()).map(|_| ()),
+            Err(Refusal::InvalidEmailOrPassword)
+        );
+        assert_eq!(
+            accept(unverified(), true, true, now()).map(|_| ()),
+            Err(Refusal::EmailNotVerified)
+        );
         assert!(accept(unverified(), true, false, now()).is_ok());
     }
 
@@ -149,7 +158,9 @@ mod tests {
         let next = accept(with_factor, true, true, now()).expect("accepted").next();
         let Next::AskGate(accepted) = next else { panic!("let through: {next:?}") };
         let golden = include_str!("../../../crates/contract/golden/mfa.v1.gate.reply.json");
-        let contract::Answer::Done(owed) = serde_json::from_str(golden).expect("golden") else { panic!("done") };
+        let contract::Answer::Done(owed) = serde_json::from_str(golden).expect("golden") else {
+            panic!("done")
+        };
         assert!(matches!(accepted.after_gate(owed), AfterGate::FactorOwed(_)));
     }
 }

@@ -47,7 +47,8 @@ fn text(fields: &Fields, name: &str) -> Option<String> {
 }
 
 fn at_the_panel(frontend_origin: &str, code: &str, description: Option<&str>) -> String {
-    let description = description.map(|text| format!("&error_description={}", uri::component(text)));
+    let description =
+        description.map(|text| format!("&error_description={}", uri::component(text)));
     format!("{frontend_origin}/?error={code}{}", description.unwrap_or_default())
 }
 

@@ -58,7 +58,12 @@ pub async fn refresh_token(
     refuse_token(&app, now, &headers, body).await
 }
 
-async fn refuse_token(app: &App, now: Timestamp, headers: &HeaderMap, body: JsonBody) -> Answered<Infallible> {
+async fn refuse_token(
+    app: &App,
+    now: Timestamp,
+    headers: &HeaderMap,
+    body: JsonBody,
+) -> Answered<Infallible> {
     let asked = read(body.fields()?)?;
     let current = current(app, headers, now).await?;
     let provider = provider(app, &current, asked).await;

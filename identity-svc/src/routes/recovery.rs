@@ -101,7 +101,8 @@ async fn reset(
     accounts::set_password(&mut *tx, &account, &user.user.id, &hash, now).await?;
     let name = user.user.name.clone();
     promises::mail(&mut *tx, &user, Template::PasswordRecovered { name }).await?;
-    let promise = SessionPromise::revoke_user(&mut tx, user.clone(), RevokeReason::PasswordReset).await?;
+    let promise =
+        SessionPromise::revoke_user(&mut tx, user.clone(), RevokeReason::PasswordReset).await?;
     tx.commit().await.doing("committing a recovery")?;
 
     app.metrics.recoveries.inc();

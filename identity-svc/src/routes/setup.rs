@@ -103,7 +103,11 @@ pub async fn setup(
 fn check_token(app: &App, headers: &HeaderMap) -> Result<(), PanelRefusal> {
     let Some(token) = &app.setup_token else { return Ok(()) };
     let given = headers.get(SETUP_TOKEN_HEADER).and_then(|given| given.to_str().ok());
-    if given.is_some_and(|given| is_key(given, token)) { Ok(()) } else { Err(PanelRefusal::InvalidSetupToken) }
+    if given.is_some_and(|given| is_key(given, token)) {
+        Ok(())
+    } else {
+        Err(PanelRefusal::InvalidSetupToken)
+    }
 }
 
 fn read(body: &PanelBody) -> Result<(Profile, NewPassword), PanelRefusal> {

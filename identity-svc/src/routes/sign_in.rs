@@ -117,7 +117,8 @@ pub async fn sign_in_email(
     let cookies = &app.deployment.cookies;
     match signed_in {
         SignedIn::As { opened, device } => {
-            let mut lines = cookies.set_session(&opened.token, remember, cookies.dont_remember(&headers));
+            let mut lines =
+                cookies.set_session(&opened.token, remember, cookies.dont_remember(&headers));
             lines.extend(device.map(|device| cookies.trust_device(&user.id, &device)));
             Ok(WithCookies(lines, answer(user, &opened, callback).into_response()))
         }
@@ -146,7 +147,12 @@ fn read(body: SignInBody) -> Result<SignIn, Error> {
         return Err(Refusal::PasswordTooLong.into());
     }
     let remember = if remember == Some(false) { Remember::No } else { Remember::Yes };
-    Ok(SignIn { email, password, callback: callback.flatten().filter(|url| !url.is_empty()), remember })
+    Ok(SignIn {
+        email,
+        password,
+        callback: callback.flatten().filter(|url| !url.is_empty()),
+        remember,
+    })
 }
 
 async fn sign_in(
@@ -190,14 +196,20 @@ async fn renew_hash(
     stored: Option<PasswordHash>,
     right: SecretString,
 ) -> Result<(), Error> {
-    let Some(stored) = stored.filter(|stored| app.passwords.is_outdated(stored)) else { return Ok(()) };
+    let Some(stored) = stored.filter(|stored| app.passwords.is_outdated(stored)) else {
+        return Ok(());
+    };
     let Some(password) = NewPassword::proved(right) else { return Ok(()) };
     let renewed = app.passwords.hash(password).await?;
     Ok(accounts::replace_hash(&app.db, user, &stored, &renewed).await?)
 }
 
 /// `url` and `Location` are there only when a callback was given.
-fn answer(user: User, opened: &SessionOpened, callback: Option<String>) -> impl IntoResponse + use<> {
+fn answer(
+    user: User,
+    opened: &SessionOpened,
+    callback: Option<String>,
+) -> impl IntoResponse + use<> {
     let mut headers = HeaderMap::new();
     if let Some(location) = callback.as_deref().and_then(|callback| location(callback).ok()) {
         headers.insert(header::LOCATION, location);

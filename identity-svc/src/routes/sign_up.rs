@@ -122,7 +122,8 @@ fn read(body: SignInBody) -> Result<SignUp, Error> {
     let remember = fields.bool_or("rememberMe", true);
     let forbidden = forbidden_field(&fields);
     fields.finish()?;
-    let (Some(name), Some(email), Some(password), Some(image)) = (name, email, password, image) else {
+    let (Some(name), Some(email), Some(password), Some(image)) = (name, email, password, image)
+    else {
         unreachable!("finish() refuses a body whose fields are not in order")
     };
     let password = NewPassword::check(password).map_err(unfit)?;
@@ -131,7 +132,12 @@ fn read(body: SignInBody) -> Result<SignUp, Error> {
     }
     let remember = if remember == Some(false) { Remember::No } else { Remember::Yes };
     let profile = Profile { name, email, image };
-    Ok(SignUp { profile, password, callback: callback.flatten().filter(|url| !url.is_empty()), remember })
+    Ok(SignUp {
+        profile,
+        password,
+        callback: callback.flatten().filter(|url| !url.is_empty()),
+        remember,
+    })
 }
 
 /// The words the protocol has for a password that may not be set.

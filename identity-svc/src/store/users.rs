@@ -101,7 +101,10 @@ pub async fn find_by_email(
     Ok(row.map(Into::into))
 }
 
-pub async fn find_by_id(db: impl PgExecutor<'_>, id: &UserId) -> Result<Option<UserSnapshot>, Fault> {
+pub async fn find_by_id(
+    db: impl PgExecutor<'_>,
+    id: &UserId,
+) -> Result<Option<UserSnapshot>, Fault> {
     let row: Option<Row> =
         sqlx::query_as(concat!("SELECT ", columns!(), " FROM identity.user WHERE id = $1"))
             .bind(id)
@@ -114,7 +117,8 @@ pub async fn find_by_id(db: impl PgExecutor<'_>, id: &UserId) -> Result<Option<U
 /// Makes those who change what belongs to the user take turns, until the
 /// transaction ends.
 pub async fn lock(db: impl PgExecutor<'_>, id: &UserId) -> Result<(), Fault> {
-    let locking = sqlx::query("SELECT FROM identity.user WHERE id = $1 FOR UPDATE").bind(id).execute(db);
+    let locking =
+        sqlx::query("SELECT FROM identity.user WHERE id = $1 FOR UPDATE").bind(id).execute(db);
     locking.await.doing("locking a user").map(|_| ())
 }
 

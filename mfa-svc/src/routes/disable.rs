@@ -1,7 +1,9 @@
 //! `POST /api/auth/two-factor/disable` (contract 6.4)
 
 use axum::{Json, extract::State, response::IntoResponse};
-use contract::{cookies::PresentedDevice, mail::FactorChange, schema::Refused, session::SessionOpened};
+use contract::{
+    cookies::PresentedDevice, mail::FactorChange, schema::Refused, session::SessionOpened,
+};
 use http::HeaderMap;
 use service_kit::{Answered, Current, Error, Now, While, WithCookies, body::JsonBody};
 

@@ -7,7 +7,8 @@ use contract::{
     Refusal,
     permission::{Permission, check_impersonable},
     session::{
-        ClientInfo, IMPERSONATION_LIFETIME, LIFETIME, Lifetime, LiveSession, Proof, SHORT_LIFETIME, Session,
+        ClientInfo, IMPERSONATION_LIFETIME, LIFETIME, Lifetime, LiveSession, Proof, SHORT_LIFETIME,
+        Session,
     },
     user::UserSnapshot,
 };
@@ -47,7 +48,11 @@ pub fn check(known: &KnownUser, proven_at: i64, now: Timestamp) -> Result<(), Re
 
 /// Judges whether somebody may act as a user, from the session they are in. Nobody
 /// does so while they already act as somebody (contract 5.5).
-pub fn check_impersonation(from: &LiveSession, known: &KnownUser, now: Timestamp) -> Result<(), Refusal> {
+pub fn check_impersonation(
+    from: &LiveSession,
+    known: &KnownUser,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let may = Permission::Impersonate;
     if from.session.impersonated_by.is_some() || !may.is_held_by(&from.user.role) {
         return Err(may.refusal());
@@ -191,7 +196,9 @@ mod tests {
         let admin = UserId::mint(&mut rand::rng());
         let (_, session) = impersonate(&snapshot(), admin.clone(), client, now(), &mut rand::rng());
         assert_eq!(session.impersonated_by, Some(admin));
-        assert!(session.is_over(now() + Duration::from_hours(1)) && !session.is_due(session.expires_at));
+        assert!(
+            session.is_over(now() + Duration::from_hours(1)) && !session.is_due(session.expires_at)
+        );
     }
 
     #[test]

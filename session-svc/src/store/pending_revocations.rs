@@ -78,7 +78,9 @@ async fn end_only(tx: &mut PgConnection, ending: Ending<'_>) -> Result<u64, Faul
         }
         Ending::All(user) => sqlx::query(end!("user_id = $1")).bind(user.as_str()),
         Ending::AllBut(user, kept) => {
-            sqlx::query(end!("user_id = $1 AND id <> $2 AND rotated_from IS DISTINCT FROM $2")).bind(user.as_str()).bind(kept.as_str())
+            sqlx::query(end!("user_id = $1 AND id <> $2 AND rotated_from IS DISTINCT FROM $2"))
+                .bind(user.as_str())
+                .bind(kept.as_str())
         }
         Ending::Anybodys { id, token } => sqlx::query(end!("id = $1 OR token_digest = $2"))
             .bind(id)
@@ -115,9 +117,15 @@ pub async fn find(db: &PgPool, notes: Notes<'_>) -> Result<Vec<Pending>, Fault> 
         };
     }
     let query = match notes {
-        Notes::Of(digest) => sqlx::query_as(select!("token_digest = $2")).bind(BATCH).bind(*digest.as_bytes()),
-        Notes::OfUser(user) => sqlx::query_as(select!("user_id = $2")).bind(BATCH).bind(user.as_str()),
-        Notes::OfImpersonations => sqlx::query_as(select!("impersonated_by IS NOT NULL")).bind(BATCH),
+        Notes::Of(digest) => {
+            sqlx::query_as(select!("token_digest = $2")).bind(BATCH).bind(*digest.as_bytes())
+        }
+        Notes::OfUser(user) => {
+            sqlx::query_as(select!("user_id = $2")).bind(BATCH).bind(user.as_str())
+        }
+        Notes::OfImpersonations => {
+            sqlx::query_as(select!("impersonated_by IS NOT NULL")).bind(BATCH)
+        }
         Notes::Any => sqlx::query_as(select!("true")).bind(BATCH),
     };
     query.fetch_all(db).await.doing("reading pending revocations")

@@ -5,8 +5,8 @@ use std::time::Duration;
 use contract::{
     Refusal,
     session::{
-        LIFETIME, Lifetime, RefreshSession, ResolveSession, RevokeReason, RevokeUser, SHORT_LIFETIME,
-        UPDATE_AGE, UserChanged,
+        LIFETIME, Lifetime, RefreshSession, ResolveSession, RevokeReason, RevokeUser,
+        SHORT_LIFETIME, UPDATE_AGE, UserChanged,
     },
 };
 use service_kit::Error;
@@ -21,7 +21,8 @@ async fn a_session_lives_seven_days_and_longer_when_it_is_used() {
     let digest = opened.token.digest();
 
     world.clock.advance(UPDATE_AGE);
-    let extended = bus::refresh(world.app.clone(), RefreshSession { digest }).await.expect("answers");
+    let extended =
+        bus::refresh(world.app.clone(), RefreshSession { digest }).await.expect("answers");
     let extended = extended.expect("alive");
     assert_eq!(extended.session.expires_at, opened.session.expires_at + UPDATE_AGE);
     assert_eq!(extended.version.session, 2);
@@ -29,7 +30,8 @@ async fn a_session_lives_seven_days_and_longer_when_it_is_used() {
     world.clock.advance(LIFETIME);
     let over = bus::resolve(world.app.clone(), ResolveSession { digest }).await.expect("answers");
     assert_eq!(over, None);
-    let too_late = bus::refresh(world.app.clone(), RefreshSession { digest }).await.expect("answers");
+    let too_late =
+        bus::refresh(world.app.clone(), RefreshSession { digest }).await.expect("answers");
     assert_eq!(too_late, None, "a session that is over was brought back");
 }
 

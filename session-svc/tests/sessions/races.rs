@@ -34,7 +34,8 @@ async fn a_session_that_is_opened_while_all_are_revoked_is_refused_or_revoked() 
         revoked.expect("revoked");
         for opened in opened.into_iter().flatten() {
             let digest = opened.token.digest();
-            let live = bus::resolve(world.app.clone(), ResolveSession { digest }).await.expect("answers");
+            let live =
+                bus::resolve(world.app.clone(), ResolveSession { digest }).await.expect("answers");
             assert_eq!(live, None, "a session outlived the revocation of all");
         }
     }
@@ -51,11 +52,13 @@ async fn an_extension_never_brings_back_what_was_revoked() {
         let mut reset = user.clone();
         reset.version = 2;
         let revoke = RevokeUser { user: reset, reason: RevokeReason::PasswordReset, keep: None };
-        let refreshing = join_all((0..4).map(|_| bus::refresh(world.app.clone(), RefreshSession { digest })));
+        let refreshing =
+            join_all((0..4).map(|_| bus::refresh(world.app.clone(), RefreshSession { digest })));
         let (_, revoked) = tokio::join!(refreshing, bus::revoke_user(world.app.clone(), revoke));
         revoked.expect("revoked");
         assert!(world.copy(digest).await.contains("revoked"));
-        let live = bus::resolve(world.app.clone(), ResolveSession { digest }).await.expect("answers");
+        let live =
+            bus::resolve(world.app.clone(), ResolveSession { digest }).await.expect("answers");
         assert_eq!(live, None);
     }
 }

@@ -63,11 +63,16 @@ impl World {
     pub(crate) async fn copy(&self, digest: TokenDigest) -> String {
         let url = self.stores.stack.urls().redis_url.as_str();
         let client = redis::Client::open(url).expect("a URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis listens");
+        let mut connection =
+            client.get_multiplexed_async_connection().await.expect("Redis listens");
         redis::cmd("GET").arg(key(digest)).query_async(&mut connection).await.expect("a copy")
     }
 
-    pub(crate) async fn open(&self, user: &UserSnapshot, lifetime: Lifetime) -> Result<SessionOpened, Error> {
+    pub(crate) async fn open(
+        &self,
+        user: &UserSnapshot,
+        lifetime: Lifetime,
+    ) -> Result<SessionOpened, Error> {
         let client = ClientInfo { ip_address: String::new(), user_agent: String::new() };
         let call = CreateSession { user: user.clone(), proof: Proof::Password, lifetime, client };
         bus::create(self.app.clone(), call).await

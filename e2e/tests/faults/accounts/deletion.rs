@@ -58,12 +58,13 @@ async fn who_follows_the_link_while_signed_in_is_gone_everywhere() {
     .await
     .expect("a number");
     assert_eq!(left, 0);
-    let remembered: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM session.user_snapshot WHERE snapshot::text LIKE $1")
-            .bind(format!("%{}%", user.email))
-            .fetch_one(&database(&stack).await)
-            .await
-            .expect("a number");
+    let remembered: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM session.user_snapshot WHERE snapshot::text LIKE $1",
+    )
+    .bind(format!("%{}%", user.email))
+    .fetch_one(&database(&stack).await)
+    .await
+    .expect("a number");
     assert_eq!(remembered, 0, "session-svc remembers an address");
     let body = json!({ "name": "Ann", "email": user.email, "password": PASSWORD });
     Browser::new(stack.urls()).post("/api/auth/sign-up/email", &body).await.expect(200);

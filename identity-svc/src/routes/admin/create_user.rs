@@ -15,7 +15,10 @@ use crate::{
         sign_up::Profile,
         user_change::{self, Change},
     },
-    routes::{admin::{GivenRoles, TheUser, data}, sign_up::unfit},
+    routes::{
+        admin::{GivenRoles, TheUser, data},
+        sign_up::unfit,
+    },
     store::users,
 };
 

@@ -18,7 +18,13 @@ use service_kit::{
     AdminCaller, Answered, Client, Current, Error, Now, WithCookies, body::JsonBody,
 };
 
-use crate::{admin::NO_SUCH_USER, app::App, metrics::AdminAction, routes::admin::{Nothing, OfUser}, store::users};
+use crate::{
+    admin::NO_SUCH_USER,
+    app::App,
+    metrics::AdminAction,
+    routes::admin::{Nothing, OfUser},
+    store::users,
+};
 
 /// Opens a session in which the caller acts as a user, for an hour.
 #[utoipa::path(
