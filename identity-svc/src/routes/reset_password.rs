@@ -5,7 +5,7 @@
 use auth_types::{AccountId, Timestamp};
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
 use contract::{
@@ -110,9 +110,11 @@ pub async fn request_password_reset(
 pub async fn follow_link(
     State(app): State<App>,
     Now(now): Now,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     Query(fields): Query,
 ) -> Result<Response, Error> {
+    // What is no text is no token either.
+    let token = token.map(|Path(token)| token).unwrap_or_default();
     let callback = fields.string("callbackURL");
     fields.finish()?;
     let callback = callback.unwrap_or_default();

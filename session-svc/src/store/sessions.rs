@@ -183,8 +183,8 @@ pub async fn find_of_user(
     Ok(rows.into_iter().map(Row::split).collect())
 }
 
-/// What a user sees of their own sessions, the newest first. Somebody else's, who acts as them, are
-/// not shown.
+/// What a user sees of their own sessions: the newest, in the order in which they
+/// began. Somebody else's, who acts as them, are not shown.
 pub async fn list(
     db: impl PgExecutor<'_>,
     user: &UserId,
@@ -192,7 +192,7 @@ pub async fn list(
 ) -> Result<Vec<Session>, Fault> {
     let rows: Vec<Row> = sqlx::query_as(select!(
         "s.user_id = $1 AND s.expires_at > $2 AND s.impersonated_by IS NULL ",
-        "ORDER BY s.created_at DESC, s.id LIMIT $3"
+        "ORDER BY s.created_at DESC, s.id DESC LIMIT $3"
     ))
     .bind(user)
     .bind(now)
@@ -200,7 +200,7 @@ pub async fn list(
     .fetch_all(db)
     .await
     .doing("listing a user's sessions")?;
-    Ok(rows.into_iter().map(|row| row.split().1.session).collect())
+    Ok(rows.into_iter().rev().map(|row| row.split().1.session).collect())
 }
 
 /// Extends a session if it is due, and says whether it was this call that did. Of
