@@ -9,12 +9,20 @@ use std::{
     io::Write,
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::json;
 use stack::{Options, Stack};
+use tokio::{
+    net::TcpStream,
+    time::{interval, timeout},
+};
+
+/// How long a program may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Compares the gateway with a bare proxy.
 #[derive(Parser)]
@@ -68,6 +76,9 @@ async fn main() -> Result<()> {
     let (upstream, proxy) = ("127.0.0.1:32101", "127.0.0.1:32102");
     let _upstream = run(&bin_dir, "fixed-answer", &[upstream, &body_bytes.to_string()])?;
     let _proxy = run(&bin_dir, "bare-proxy", &[proxy, upstream])?;
+    for address in [upstream, proxy] {
+        timeout(PATIENCE, until_it_listens(address)).await.with_context(|| address.to_owned())?;
+    }
     let gateway = stack.urls().gateway_url.clone();
     let at_gateway = |name, path, signed_in: bool| Variant {
         name,
@@ -110,6 +121,13 @@ fn run(bin_dir: &Path, program: &str, arguments: &[&str]) -> Result<Running> {
         .spawn()
         .with_context(|| program.to_owned())?;
     Ok(Running(child))
+}
+
+async fn until_it_listens(address: &str) {
+    let mut tick = interval(Duration::from_millis(50));
+    while TcpStream::connect(address).await.is_err() {
+        tick.tick().await;
+    }
 }
 
 fn measure_all(

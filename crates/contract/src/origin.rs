@@ -243,6 +243,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
         /// The oracle is what a browser's URL parser makes of it.
         #[test]
         fn an_allowed_callback_never_leaves_the_trusted_origins(

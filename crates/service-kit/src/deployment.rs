@@ -48,6 +48,13 @@ impl Deployment {
         if production? && api.starts_with("http://") && !is_loopback(&api) {
             env.problem("API_URL", &format!("is {api:?}"), "cookies need https in production");
         }
+        if production? && secrets.any_is_guessable() {
+            env.problem(
+                "BETTER_AUTH_SECRET",
+                "is an example",
+                "make one with `openssl rand -base64 32`",
+            );
+        }
         let trusted = std::iter::once(frontend.clone()).chain(others?.into_iter().map(|o| o.0));
         Some(Self {
             production: production?,
