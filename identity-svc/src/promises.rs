@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
+use async_nats::jetstream;
 use auth_types::{Email, SessionId};
 use contract::{
     Call,
@@ -11,10 +11,9 @@ use contract::{
     session::{RevokeReason, RevokeUser, UserChanged},
     user::UserSnapshot,
 };
-use serde::de::DeserializeOwned;
 use service_kit::{
-    Bus, Error, Fault, Kit, While,
-    bus::{CallError, outage},
+    Error, Fault, Kit,
+    delivery::{ask, hand_over_mail, keep, mail_queue, unknown_subject},
     outbox::{self, Delivery, Promise},
 };
 use sqlx::{PgConnection, PgExecutor, PgPool};
@@ -122,11 +121,10 @@ async fn forget_factors(
 
 /// Delivers promises until the service stops, and takes receipts for mails.
 pub fn start(app: &App, kit: &mut Kit) {
-    let mut jetstream = jetstream::new(app.bus.client().clone());
-    jetstream.set_timeout(std::time::Duration::from_secs(2));
+    let queue = mail_queue(&app.bus);
     let owner = app.clone();
     outbox::start(app.db.clone(), app.bell.clone(), kit, move |promise| {
-        deliver(owner.clone(), jetstream.clone(), promise)
+        deliver(owner.clone(), queue.clone(), promise)
     });
     let db = app.db.clone();
     app.bus.serve(kit, move |receipt| close(db.clone(), receipt));
@@ -134,47 +132,20 @@ pub fn start(app: &App, kit: &mut Kit) {
 
 fn deliver(
     app: App,
-    jetstream: jetstream::Context,
+    queue: jetstream::Context,
     promise: Promise,
 ) -> Pin<Box<dyn Future<Output = Result<Delivery, Fault>> + Send>> {
     Box::pin(async move {
         match promise.subject.as_str() {
-            mail::SUBJECT => hand_over(&jetstream, promise).await,
+            mail::SUBJECT => hand_over_mail(&queue, promise).await,
             MailRequest::SUBJECT => mail_requests::fulfil(app, promise).await,
             UserChanged::SUBJECT => keep::<UserChanged>(&app.bus, promise).await,
             RevokeUser::SUBJECT => keep::<RevokeUser>(&app.bus, promise).await,
             ForgetDevices::SUBJECT => keep::<ForgetDevices>(&app.bus, promise).await,
             DeleteUser::SUBJECT => keep::<DeleteUser>(&app.bus, promise).await,
-            _ => Err("nobody here knows this subject").doing("delivering a promise"),
+            _ => unknown_subject(),
         }
     })
-}
-
-async fn keep<C: Call<Reply = ()> + DeserializeOwned>(
-    bus: &Bus,
-    promise: Promise,
-) -> Result<Delivery, Fault> {
-    let call: C = serde_json::from_value(promise.payload.0).doing("reading a promise")?;
-    ask(bus, &call).await?;
-    Ok(Delivery::Closed)
-}
-
-async fn ask<C: Call<Reply = ()>>(bus: &Bus, call: &C) -> Result<(), Fault> {
-    match bus.request(call).await {
-        Ok(()) => Ok(()),
-        Err(CallError::Refused(refusal)) => Err(refusal.message()).doing("keeping a promise"),
-        Err(CallError::Broke(error)) => Err(outage(error)),
-    }
-}
-
-/// Hands a mail to JetStream, which drops it if it has it already.
-async fn hand_over(jetstream: &jetstream::Context, promise: Promise) -> Result<Delivery, Fault> {
-    let payload = serde_json::to_vec(&promise.payload.0).doing("writing a mail")?;
-    let mut headers = HeaderMap::new();
-    headers.insert(NATS_MESSAGE_ID, promise.id.to_string().as_str());
-    let publishing = jetstream.publish_with_headers(mail::SUBJECT, headers, payload.into());
-    publishing.await.doing("publishing a mail")?.await.doing("handing a mail over")?;
-    Ok(Delivery::HandedOver)
 }
 
 async fn close(db: PgPool, receipt: Receipt) -> Result<(), Error> {

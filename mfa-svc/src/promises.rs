@@ -1,8 +1,8 @@
 //! Delivering what the outbox holds.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
 
-use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
+use async_nats::jetstream;
 use contract::{
     Call,
     identity::SetTwoFactor,
@@ -10,8 +10,8 @@ use contract::{
     user::User,
 };
 use service_kit::{
-    Bus, Error, Fault, Kit, While,
-    bus::{CallError, outage},
+    Bus, Error, Fault, Kit,
+    delivery::{hand_over_mail, keep, mail_queue, unknown_subject},
     outbox::{self, Delivery, Promise},
 };
 use sqlx::{PgExecutor, PgPool};
@@ -30,10 +30,9 @@ pub async fn mail(db: impl PgExecutor<'_>, to: &User, template: Template) -> Res
 /// Delivers promises until the service stops, and takes receipts for mails.
 pub fn start(app: &App, kit: &mut Kit) {
     let bus = app.bus.clone();
-    let mut jetstream = jetstream::new(bus.client().clone());
-    jetstream.set_timeout(Duration::from_secs(2));
+    let queue = mail_queue(&bus);
     outbox::start(app.db.clone(), app.bell.clone(), kit, move |promise| {
-        deliver(bus.clone(), jetstream.clone(), promise)
+        deliver(bus.clone(), queue.clone(), promise)
     });
     let db = app.db.clone();
     app.bus.serve(kit, move |receipt| close(db.clone(), receipt));
@@ -41,36 +40,16 @@ pub fn start(app: &App, kit: &mut Kit) {
 
 fn deliver(
     bus: Bus,
-    jetstream: jetstream::Context,
+    queue: jetstream::Context,
     promise: Promise,
 ) -> Pin<Box<dyn Future<Output = Result<Delivery, Fault>> + Send>> {
     Box::pin(async move {
         match promise.subject.as_str() {
-            mail::SUBJECT => hand_over(&jetstream, promise).await,
-            SetTwoFactor::SUBJECT => tell_identity(&bus, promise).await,
-            _ => Err("nobody here knows this subject").doing("delivering a promise"),
+            mail::SUBJECT => hand_over_mail(&queue, promise).await,
+            SetTwoFactor::SUBJECT => keep::<SetTwoFactor>(&bus, promise).await,
+            _ => unknown_subject(),
         }
     })
-}
-
-async fn tell_identity(bus: &Bus, promise: Promise) -> Result<Delivery, Fault> {
-    let call: SetTwoFactor =
-        serde_json::from_value(promise.payload.0).doing("reading a promise")?;
-    match bus.request(&call).await {
-        Ok(_) => Ok(Delivery::Closed),
-        Err(CallError::Refused(refusal)) => Err(refusal.message()).doing("keeping a promise"),
-        Err(CallError::Broke(error)) => Err(outage(error)),
-    }
-}
-
-/// Hands a mail to JetStream, which drops it if it has it already.
-async fn hand_over(jetstream: &jetstream::Context, promise: Promise) -> Result<Delivery, Fault> {
-    let payload = serde_json::to_vec(&promise.payload.0).doing("writing a mail")?;
-    let mut headers = HeaderMap::new();
-    headers.insert(NATS_MESSAGE_ID, promise.id.to_string().as_str());
-    let publishing = jetstream.publish_with_headers(mail::SUBJECT, headers, payload.into());
-    publishing.await.doing("publishing a mail")?.await.doing("handing a mail over")?;
-    Ok(Delivery::HandedOver)
 }
 
 async fn close(db: PgPool, MfaReceipt(receipt): MfaReceipt) -> Result<(), Error> {

@@ -8,8 +8,8 @@ use contract::{
     mfa::{ForgetDevices, ForgetReason},
 };
 use service_kit::{
-    Bus, Fault, Kit, While,
-    bus::{CallError, outage},
+    Bus, Fault, Kit,
+    delivery::{keep, unknown_subject},
     outbox::{self, Delivery, Promise},
 };
 use uuid::Uuid;
@@ -37,15 +37,9 @@ fn deliver(
     promise: Promise,
 ) -> Pin<Box<dyn Future<Output = Result<Delivery, Fault>> + Send>> {
     Box::pin(async move {
-        if promise.subject != ForgetDevices::SUBJECT {
-            return Err("nobody here knows this subject").doing("delivering a promise");
-        }
-        let call: ForgetDevices =
-            serde_json::from_value(promise.payload.0).doing("reading a promise")?;
-        match bus.request(&call).await {
-            Ok(()) => Ok(Delivery::Closed),
-            Err(CallError::Refused(refusal)) => Err(refusal.message()).doing("keeping a promise"),
-            Err(CallError::Broke(error)) => Err(outage(error)),
+        match promise.subject.as_str() {
+            ForgetDevices::SUBJECT => keep::<ForgetDevices>(&bus, promise).await,
+            _ => unknown_subject(),
         }
     })
 }

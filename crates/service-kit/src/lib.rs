@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod current;
 pub mod database;
+pub mod delivery;
 pub mod deployment;
 pub mod error;
 pub mod fault;

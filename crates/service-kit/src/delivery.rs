@@ -1,0 +1,58 @@
+//! How promises in the outbox are delivered: by a request whose reply is the receipt,
+//! or, for mails, by JetStream and a receipt that comes later.
+
+use std::time::Duration;
+
+use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
+use contract::{Call, mail};
+
+use crate::{
+    bus::{Bus, CallError, outage},
+    fault::{Fault, While},
+    outbox::{Delivery, Promise},
+};
+
+/// How long JetStream may take to say that it has a mail.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(2);
+
+/// The queue that mails are handed over to.
+#[must_use]
+pub fn mail_queue(bus: &Bus) -> jetstream::Context {
+    let mut jetstream = jetstream::new(bus.client().clone());
+    jetstream.set_timeout(ACKNOWLEDGED_WITHIN);
+    jetstream
+}
+
+/// Keeps a promise by the call that it holds.
+pub async fn keep<C: Call>(bus: &Bus, promise: Promise) -> Result<Delivery, Fault> {
+    let call: C = serde_json::from_value(promise.payload.0).doing("reading a promise")?;
+    ask(bus, &call).await?;
+    Ok(Delivery::Closed)
+}
+
+/// Makes a promised call. A refusal is a fault here: what was promised cannot be kept.
+pub async fn ask<C: Call>(bus: &Bus, call: &C) -> Result<(), Fault> {
+    match bus.request(call).await {
+        Ok(_) => Ok(()),
+        Err(CallError::Refused(refusal)) => Err(refusal.message()).doing("keeping a promise"),
+        Err(CallError::Broke(error)) => Err(outage(error)),
+    }
+}
+
+/// Hands a mail to JetStream, which drops it if it has it already.
+pub async fn hand_over_mail(
+    queue: &jetstream::Context,
+    promise: Promise,
+) -> Result<Delivery, Fault> {
+    let payload = serde_json::to_vec(&promise.payload.0).doing("writing a mail")?;
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, promise.id.to_string().as_str());
+    let publishing = queue.publish_with_headers(mail::SUBJECT, headers, payload.into());
+    publishing.await.doing("publishing a mail")?.await.doing("handing a mail over")?;
+    Ok(Delivery::HandedOver)
+}
+
+/// A promise that nobody in this service can keep.
+pub fn unknown_subject() -> Result<Delivery, Fault> {
+    Err("nobody here knows this subject").doing("delivering a promise")
+}
