@@ -8,8 +8,8 @@ use std::time::Duration;
 use auth_types::{Email, Roles, SessionId, Timestamp, UserId};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
@@ -17,6 +17,8 @@ use crate::{Purpose, RootSecrets};
 
 /// Life of either token.
 pub const LIFETIME: Duration = Duration::from_mins(1);
+/// How far the clock of whoever signed may be ahead.
+const SKEW: Duration = Duration::from_secs(30);
 /// Audience of a WebSocket token.
 pub const WS_AUDIENCE: &str = "ws";
 
@@ -48,6 +50,18 @@ pub struct WsClaims {
     pub exp: i64,
 }
 
+/// Claims by which `stellar doctor` shows the gateway that it knows the root secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorClaims {
+    pub iss: String,
+    pub aud: String,
+    pub iat: i64,
+    pub exp: i64,
+}
+
+/// Audience of the doctor's token: the gateway.
+pub const DOCTOR_AUDIENCE: &str = "gateway";
+
 /// `iat` and `exp` of a token signed now, in Unix seconds.
 #[must_use]
 pub fn validity(now: Timestamp) -> (i64, i64) {
@@ -73,6 +87,66 @@ impl Signer {
     /// A compact JWS over the claims.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
         jsonwebtoken::encode(&self.header, claims, &self.key)
+    }
+}
+
+/// Verifies what [`Signer`] signed for one purpose and one audience, under the
+/// current root secret and older ones.
+pub struct Verifier {
+    keys: Vec<(String, DecodingKey)>,
+    validation: Validation,
+}
+
+/// A token that proves nothing: forged, altered, for somebody else, or too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token is not valid")]
+pub struct InvalidToken;
+
+/// The claims that say when a token is good, in Unix seconds (RFC 7519, section 4.1).
+#[derive(Deserialize)]
+struct Validity {
+    iat: i64,
+    exp: i64,
+}
+
+impl Verifier {
+    #[must_use]
+    pub fn new(secrets: &RootSecrets, purpose: Purpose, issuer: &str, audience: &str) -> Self {
+        // One algorithm, whatever a token's header says (RFC 8725, section 3.1).
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+        // The time is judged below, by the caller's clock.
+        validation.validate_exp = false;
+        let keys = secrets.derive_all(purpose);
+        let keys = keys.iter().map(|seed| {
+            let jwk = Jwk::of(&SigningKey::from_bytes(seed));
+            let key = DecodingKey::from_ed_components(&jwk.x);
+            (jwk.kid, key.expect("base64url is what it was just written in"))
+        });
+        Self { keys: keys.collect(), validation }
+    }
+
+    /// The claims of a token that is good at `now`.
+    pub fn verify<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<C, InvalidToken> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| InvalidToken)?;
+        let named = self.keys.iter().find(|(kid, _)| header.kid.as_ref() == Some(kid));
+        let (_, key) = named.ok_or(InvalidToken)?;
+        let claims = jsonwebtoken::decode::<serde_json::Value>(token, key, &self.validation)
+            .map_err(|_| InvalidToken)?
+            .claims;
+        let validity = Validity::deserialize(&claims).map_err(|_| InvalidToken)?;
+        let now = now.unix_seconds();
+        // Replicas' clocks may differ a little.
+        if now >= validity.exp || validity.iat > now + SKEW.as_secs().cast_signed() {
+            return Err(InvalidToken);
+        }
+        serde_json::from_value(claims).map_err(|_| InvalidToken)
     }
 }
 
@@ -124,7 +198,7 @@ impl Jwk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+    use jsonwebtoken::{decode, decode_header};
 
     fn secrets() -> RootSecrets {
         RootSecrets::parse("contract-test-secret-0123456789-abcdefghij").expect("fit")
@@ -140,6 +214,44 @@ mod tests {
             iat: exp - 60,
             exp,
         }
+    }
+
+    fn verifier(purpose: Purpose, audience: &str) -> Verifier {
+        Verifier::new(&secrets(), purpose, "http://localhost:3001", audience)
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from(time::OffsetDateTime::from_unix_timestamp(seconds).expect("in range"))
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_expires_and_for_one_audience_and_purpose() {
+        let exp = 2_000_000_000;
+        let token = Signer::new(&secrets(), Purpose::WsToken).sign(&claims(exp)).expect("signs");
+        let good = verifier(Purpose::WsToken, WS_AUDIENCE);
+        assert_eq!(good.verify(&token, at(exp - 1)), Ok(claims(exp)));
+        assert_eq!(good.verify::<WsClaims>(&token, at(exp)), Err(InvalidToken));
+        let before = at(exp - 60 - 31);
+        assert_eq!(good.verify::<WsClaims>(&token, before), Err(InvalidToken), "from the future");
+        for other in [
+            verifier(Purpose::WsToken, "panel"),
+            verifier(Purpose::IdentityAssertion, WS_AUDIENCE),
+            Verifier::new(&secrets(), Purpose::WsToken, "http://elsewhere", WS_AUDIENCE),
+        ] {
+            assert_eq!(other.verify::<WsClaims>(&token, at(exp - 1)), Err(InvalidToken));
+        }
+    }
+
+    #[test]
+    fn after_a_rotation_tokens_of_the_older_secret_are_still_good() {
+        let rotated = "2:the-newest-secret-of-good-length-98765432,\
+                       1:contract-test-secret-0123456789-abcdefghij";
+        let rotated = RootSecrets::parse(rotated).expect("a list");
+        let token =
+            Signer::new(&secrets(), Purpose::WsToken).sign(&claims(2_000_000_000)).expect("signs");
+        let verifier =
+            Verifier::new(&rotated, Purpose::WsToken, "http://localhost:3001", WS_AUDIENCE);
+        assert!(verifier.verify::<WsClaims>(&token, at(1_999_999_999)).is_ok());
     }
 
     fn read(token: &str, jwk: &Jwk) -> Result<WsClaims, jsonwebtoken::errors::Error> {

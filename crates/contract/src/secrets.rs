@@ -18,6 +18,8 @@ pub enum Purpose {
     IdentityAssertion,
     /// Signs WebSocket tokens.
     WsToken,
+    /// Signs what `stellar doctor` shows the gateway.
+    DoctorToken,
     /// Shows a service that a request came through the gateway.
     GatewayKey,
     /// Encrypts the secrets of authenticator apps.
@@ -32,6 +34,7 @@ impl Purpose {
         match self {
             Self::IdentityAssertion => b"stellar-auth identity assertion v1",
             Self::WsToken => b"stellar-auth ws token v1",
+            Self::DoctorToken => b"stellar-auth doctor token v1",
             Self::GatewayKey => b"stellar-auth gateway key v1",
             Self::FactorSecrets => b"stellar-auth factor secrets v1",
             Self::FactorCodes => b"stellar-auth factor codes v1",
@@ -170,6 +173,7 @@ mod tests {
         let purposes = [
             Purpose::IdentityAssertion,
             Purpose::WsToken,
+            Purpose::DoctorToken,
             Purpose::GatewayKey,
             Purpose::FactorSecrets,
             Purpose::FactorCodes,
