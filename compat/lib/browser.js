@@ -2,7 +2,7 @@
 
 import { request as send } from 'node:http';
 import { createAuthClient } from 'better-auth/client';
-import { adminClient } from 'better-auth/client/plugins';
+import { adminClient, twoFactorClient } from 'better-auth/client/plugins';
 import { target } from './target.js';
 
 export class Browser {
@@ -11,8 +11,14 @@ export class Browser {
   /** Sent as X-Forwarded-For, as by a proxy in front. Limits are counted by it. */
   address = randomAddress();
 
+  /** What the client was told each time that a sign-in owed a second factor. */
+  challenges = [];
+
   /** The official client, using this browser's jar. */
-  client = createAuthClient({ ...this.clientOptions(), plugins: [adminClient()] });
+  client = createAuthClient({
+    ...this.clientOptions(),
+    plugins: [adminClient(), twoFactorClient({ onTwoFactorRedirect: (challenge) => this.challenges.push(challenge) })],
+  });
 
   clientOptions() {
     return { baseURL: target.origin, fetchOptions: { customFetchImpl: (...args) => this.fetch(...args) } };

@@ -23,6 +23,36 @@ export async function linkAccount(userId) {
   return id;
 }
 
+/** As if the time of the codes that this user has used had passed. The original forgets them anyway. */
+export async function letCodesPass(userId) {
+  if (target.isOurs) await run('UPDATE mfa.two_factor SET last_used_step = 0 WHERE user_id = $1', [userId]);
+}
+
+/** As if the challenges of this user's sign-ins had had their time; the original then deletes them. */
+export async function endChallenges(userId) {
+  const sql = target.isOurs
+    ? 'UPDATE mfa.challenge SET expires_at = now() WHERE user_id = $1'
+    : `DELETE FROM verification WHERE value = $1 AND identifier LIKE '2fa-%'`;
+  await run(sql, [userId]);
+}
+
+/** As if the codes that were mailed for them had had theirs. */
+export async function endMailedCodes(userId) {
+  const sql = target.isOurs
+    ? 'UPDATE mfa.email_code SET expires_at = now() WHERE user_id = $1'
+    : `UPDATE verification SET "expiresAt" = now()
+       WHERE identifier IN (SELECT '2fa-otp-' || identifier FROM verification WHERE value = $1)`;
+  await run(sql, [userId]);
+}
+
+/** As if the time for which this user's second factor is locked had passed. */
+export async function endLock(userId) {
+  const sql = target.isOurs
+    ? 'UPDATE mfa.guard SET locked_until = now() WHERE user_id = $1'
+    : `UPDATE "twoFactor" SET "lockedUntil" = now() WHERE "userId" = $1`;
+  await run(sql, [userId]);
+}
+
 async function run(sql, values) {
   const client = new pg.Client({ connectionString: target.database });
   await client.connect();

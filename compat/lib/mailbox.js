@@ -28,12 +28,29 @@ export async function mailsTo(address) {
 }
 
 /** The link to `path` below /api/auth in the newest of `count` such mails, once they are there. */
-export async function linkTo(path, address, count = 1) {
+export function linkTo(path, address, count = 1) {
+  const prefix = `${target.base}/${path}`;
+  const link = (mail) => urlsIn(mail.text ?? '').find((url) => url.startsWith(prefix));
+  return newest(link, address, count, `a link to ${path}`);
+}
+
+/** The code in the newest of `count` such mails, once they are there. */
+export function codeTo(address, count = 1) {
+  return newest((mail) => mail.text?.match(/^\s*(\d{6})\s*$/m)?.[1], address, count, 'a code');
+}
+
+/** Waits for a mail about this. */
+export function mailAbout(subject, address, count = 1) {
+  return newest((mail) => mail.subject === subject && mail, address, count, `the subject "${subject}"`);
+}
+
+/** What `find` finds in the newest of `count` mails in which it finds something. */
+async function newest(find, address, count, what) {
   const deadline = Date.now() + ARRIVES_WITHIN_MS;
   for (;;) {
-    const links = await linksTo(path, address);
-    if (links.length >= count) return links.at(-1);
-    if (Date.now() > deadline) assert.fail(`${links.length} of ${count} mails to ${address} link to ${path}`);
+    const found = (await mailsTo(address)).map(find).filter(Boolean);
+    if (found.length >= count) return found.at(-1);
+    if (Date.now() > deadline) assert.fail(`${found.length} of ${count} mails to ${address} have ${what}`);
     await sleep(50);
   }
 }
@@ -42,12 +59,6 @@ export async function linkTo(path, address, count = 1) {
 export async function staysAt(count, address) {
   await sleep(QUIET_MS);
   assert.equal((await mailsTo(address)).length, count, `mails to ${address}`);
-}
-
-async function linksTo(path, address) {
-  const prefix = `${target.base}/${path}`;
-  const mails = await mailsTo(address);
-  return mails.map((mail) => urlsIn(mail.text ?? '').find((url) => url.startsWith(prefix))).filter(Boolean);
 }
 
 function urlsIn(text) {

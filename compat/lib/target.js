@@ -14,7 +14,7 @@ export const target = {
 
 /**
  * What to expect where ours differs from the original on purpose. Every use is
- * a row of the table in README.md.
+ * a row of the table in docs/compatibility.md.
  */
 export function differs({ stellar, reference, why }) {
   if (!why) throw new Error('a difference needs its reason');
@@ -22,4 +22,4 @@ export function differs({ stellar, reference, why }) {
 }
 
 /** For tests of what the original does not have. */
-export const oursOnly = { skip: target.isOurs ? false : 'the original has no such route' };
+export const oursOnly = { skip: target.isOurs ? false : 'the original does not have this' };

@@ -85,7 +85,7 @@ pub async fn enable(
 fn read(body: JsonBody) -> Result<Asked, Error> {
     let fields = body.fields()?;
     let password = fields.string("password");
-    let method = fields.optional_choice("method", &[("totp", Method::Totp), ("otp", Method::Otp)]);
+    let method = fields.optional_choice("method", &[("otp", Method::Otp), ("totp", Method::Totp)]);
     let issuer = fields.optional_string("issuer").flatten().filter(|issuer| !issuer.is_empty());
     if issuer.as_ref().is_some_and(|issuer| issuer.chars().count() > ISSUER_MAX_CHARS) {
         fields.note(
