@@ -14,6 +14,9 @@
 //! 9. [`upstreams`]: the service or the application
 //! 10. [`dress`]: what every answer says; [`access_log`]: one line
 //!
+//! What outlives a request, such as a WebSocket, is told by [`endings`] when its
+//! session ends.
+//!
 //! [`proxy`] calls them in pingora's phases; [`server`] starts and stops it all.
 
 pub mod access_log;
@@ -24,6 +27,7 @@ pub mod cors;
 pub mod ctx;
 pub mod dress;
 pub mod edge;
+pub mod endings;
 pub mod identity;
 pub mod limits;
 pub mod metrics;

@@ -24,6 +24,7 @@ use service_kit::{
 use tokio::sync::Semaphore;
 
 use crate::{
+    endings::{Ending, Endings},
     metrics::{Lookup, Metrics},
     session_cache::{Cached, SessionCache},
 };
@@ -65,6 +66,7 @@ pub struct Sessions {
     bus: Bus,
     cache: Arc<SessionCache>,
     dead: Cache<TokenDigest, ()>,
+    endings: Arc<Endings>,
     seats: Semaphore,
     metrics: Metrics,
 }
@@ -74,12 +76,14 @@ impl Sessions {
     pub fn new(
         cookies: Arc<Cookies>,
         cache: Arc<SessionCache>,
+        endings: Arc<Endings>,
         link: RedisLink,
         bus: Bus,
         metrics: Metrics,
     ) -> Self {
         let dead = Cache::builder().max_capacity(DEAD_CAPACITY).time_to_live(DEAD_FOR).build();
-        Self { cookies, cache, link, bus, dead, seats: Semaphore::new(RESOLVING_AT_ONCE), metrics }
+        let seats = Semaphore::new(RESOLVING_AT_ONCE);
+        Self { cookies, link, bus, cache, dead, endings, seats, metrics }
     }
 
     /// Judges a request's cookie at this instant.
@@ -88,9 +92,7 @@ impl Sessions {
             return Ok(Standing::Anonymous);
         };
         let cached = self.look_up(token.digest()).await?;
-        // Checked at every use: Redis forgets late, and clocks there may differ.
-        let stands = |live: &LiveSession| !live.session.is_over(now) && !live.user.is_banned(now);
-        let cached = cached.filter(|cached| stands(&cached.live));
+        let cached = cached.filter(|cached| stands(&cached.live, now));
         Ok(cached.map_or(Standing::Over, |cached| Standing::Live(Principal { token, cached })))
     }
 
@@ -107,7 +109,16 @@ impl Sessions {
         for digest in digests {
             self.dead.insert(digest, ());
             self.cache.invalidate(digest);
+            self.endings.end(digest, Ending::Over);
         }
+    }
+
+    /// Whether a session stands at this instant, for those who go by it for longer
+    /// than a request. Nothing when the stores do not answer.
+    pub async fn stands(&self, digest: TokenDigest, now: Timestamp) -> Option<bool> {
+        let found = self.look_up(digest).await;
+        let stands = found.map(|cached| cached.is_some_and(|cached| stands(&cached.live, now)));
+        stands.inspect_err(|fault| tracing::debug!(error = %Chain(fault), "nobody knows")).ok()
     }
 
     async fn look_up(&self, digest: TokenDigest) -> Result<Option<Arc<Cached>>, Fault> {
@@ -166,6 +177,11 @@ impl Sessions {
         }
         Ok(live)
     }
+}
+
+/// Checked at every use: Redis forgets late, and clocks there may differ.
+fn stands(live: &LiveSession, now: Timestamp) -> bool {
+    !live.session.is_over(now) && !live.user.is_banned(now)
 }
 
 fn fault(error: CallError) -> Fault {

@@ -30,6 +30,8 @@ use quick_cache::sync::Cache;
 use service_kit::redis_link::Observer;
 use tokio::time::Instant;
 
+use crate::endings::Endings;
+
 /// How long a heartbeat's answer is good, counted from when it was sent.
 pub const LEASE: Duration = Duration::from_millis(600);
 /// An entry is read again after this long, whatever else holds.
@@ -83,12 +85,14 @@ pub struct SessionCache {
     born: Instant,
     /// Milliseconds after `born` at which the lease ends.
     lease_until: AtomicU64,
+    endings: Arc<Endings>,
 }
 
 impl SessionCache {
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize, endings: Arc<Endings>) -> Self {
         Self {
+            endings,
             entries: Cache::new(capacity),
             generations: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             epoch: AtomicU64::new(0),
@@ -126,6 +130,11 @@ impl SessionCache {
         self.generations[slot(digest)].fetch_add(1, Ordering::AcqRel);
     }
 
+    fn forget_all(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.endings.suspect_all();
+    }
+
     #[must_use]
     pub fn is_leased(&self, now: Instant) -> bool {
         self.millis(now) < self.lease_until.load(Ordering::Acquire)
@@ -143,16 +152,17 @@ impl Observer for SessionCache {
 
     fn changed(&self, key: Option<&[u8]>) {
         match key.and_then(digest_of) {
-            Some(digest) => self.invalidate(digest),
-            None => {
-                self.epoch.fetch_add(1, Ordering::AcqRel);
+            Some(digest) => {
+                self.invalidate(digest);
+                self.endings.suspect(digest);
             }
+            None => self.forget_all(),
         }
     }
 
     fn lost(&self) {
         self.lease_until.store(0, Ordering::Release);
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.forget_all();
     }
 }
 
@@ -182,7 +192,7 @@ mod tests {
     }
 
     fn filled() -> SessionCache {
-        let cache = SessionCache::new(10);
+        let cache = SessionCache::new(10, Arc::default());
         cache.confirmed(Instant::now());
         cache.fill(digest(), cache.ticket(digest()), live());
         cache
@@ -218,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_copy_that_was_read_before_a_change_is_not_kept() {
-        let cache = SessionCache::new(10);
+        let cache = SessionCache::new(10, Arc::default());
         cache.confirmed(Instant::now());
         let ticket = cache.ticket(digest());
         cache.invalidate(digest());

@@ -12,9 +12,9 @@ use secrecy::ExposeSecret;
 use service_kit::{Bus, Deployment, Kit, RedisLink, redis_link::Observer};
 
 use crate::{
-    config::Config, dress::Dress, edge::ws_token::WsTokens, identity::Assertions, limits::Limits,
-    metrics::Metrics, routes_file::AppRoutes, session::Sessions, session_cache::SessionCache,
-    upstreams::Upstreams,
+    config::Config, dress::Dress, edge::ws_token::WsTokens, endings::Endings, identity::Assertions,
+    limits::Limits, metrics::Metrics, routes_file::AppRoutes, session::Sessions,
+    session_cache::SessionCache, upstreams::Upstreams,
 };
 
 pub struct Gateway {
@@ -26,6 +26,7 @@ pub struct Gateway {
     pub routes: AppRoutes,
     pub upstreams: Arc<Upstreams>,
     pub sessions: Arc<Sessions>,
+    pub endings: Arc<Endings>,
     pub assertions: Assertions,
     pub ws_tokens: WsTokens,
     /// `/.well-known/jwks.json`, written out.
@@ -45,16 +46,25 @@ impl Gateway {
         let upstreams = Arc::new(Upstreams::new(identity, session, mfa, &routes.upstreams));
         upstreams.start(kit).await;
 
-        let cache = Arc::new(SessionCache::new(config.session_cache));
+        let endings = Arc::new(Endings::default());
+        let cache = Arc::new(SessionCache::new(config.session_cache, Arc::clone(&endings)));
         let observer = Arc::clone(&cache) as Arc<dyn Observer>;
         let url = config.redis_url.expose_secret();
         let link = RedisLink::start_observed(url, session_copy::PREFIX, observer, kit)?;
         let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
         let metrics = Metrics::register(kit.registry());
         let cookies = Arc::clone(&deployment.cookies);
-        let sessions =
-            Arc::new(Sessions::new(cookies, cache, link.clone(), bus.clone(), metrics.clone()));
+        let (link_too, bus_too) = (link.clone(), bus.clone());
+        let sessions = Arc::new(Sessions::new(
+            cookies,
+            cache,
+            Arc::clone(&endings),
+            link_too,
+            bus_too,
+            metrics.clone(),
+        ));
         hear_revocations(&bus, &sessions, &metrics, kit).await?;
+        confirm_endings(&endings, &sessions, kit);
 
         let key = deployment.secrets.gateway_key();
         let mut gateway_key = HeaderValue::from_str(key.expose_secret())?;
@@ -67,6 +77,7 @@ impl Gateway {
             routes,
             upstreams,
             sessions,
+            endings,
             assertions: Assertions::new(deployment.api_origin.clone(), &deployment.secrets),
             ws_tokens: WsTokens::new(deployment.api_origin.clone(), &deployment.secrets),
             jwks: serde_json::to_string(&Jwks::of(&deployment.secrets))?,
@@ -100,4 +111,14 @@ async fn hear_revocations(
         }
     });
     Ok(())
+}
+
+/// Looks after sessions that are watched and may have ended.
+fn confirm_endings(endings: &Arc<Endings>, sessions: &Arc<Sessions>, kit: &Kit) {
+    let (endings, sessions, stop) =
+        (Arc::clone(endings), Arc::clone(sessions), kit.shutdown().clone());
+    kit.spawn(async move {
+        let stands = |digest| sessions.stands(digest, SystemClock.now());
+        stop.run_until_cancelled(endings.confirm(stands)).await;
+    });
 }
