@@ -1,6 +1,8 @@
 // What the tests run against, as told by the environment.
 
-const { COMPAT_TARGET, COMPAT_BASE_URL, COMPAT_FRONTEND_ORIGIN, COMPAT_OUTBOX, DATABASE_URL } = process.env;
+const {
+  COMPAT_TARGET, COMPAT_BASE_URL, COMPAT_SUBDOMAIN_ORIGIN, COMPAT_FRONTEND_ORIGIN, COMPAT_OUTBOX, DATABASE_URL,
+} = process.env;
 if (!COMPAT_BASE_URL) throw new Error('start the tests by compat/run');
 
 export const target = {
@@ -8,6 +10,8 @@ export const target = {
   origin: COMPAT_BASE_URL,
   base: `${COMPAT_BASE_URL}/api/auth`,
   frontend: COMPAT_FRONTEND_ORIGIN,
+  /** The same server under another name, below the relying party's; trusted. */
+  subdomain: COMPAT_SUBDOMAIN_ORIGIN,
   outbox: COMPAT_OUTBOX,
   database: DATABASE_URL,
 };

@@ -5,6 +5,7 @@
 
 import { passkey } from '@better-auth/passkey';
 import { serve } from '@hono/node-server';
+import { serveStatic } from '@hono/node-server/serve-static';
 import bcrypt from 'bcryptjs';
 import { betterAuth } from 'better-auth';
 import { getMigrations } from 'better-auth/db/migration';
@@ -15,6 +16,8 @@ import pg from 'pg';
 import { sendTo } from './mail.js';
 
 const { API_URL, FRONTEND_URL, BETTER_AUTH_SECRET, DATABASE_URL, OUTBOX, NODE_ENV } = process.env;
+// As ours takes it: further origins, and the API's own for pages behind the gateway.
+const PAGES = [FRONTEND_URL, API_URL, ...(process.env.BETTER_AUTH_TRUSTED_ORIGINS ?? '').split(',').filter(Boolean)];
 const BCRYPT_COST = 10;
 const send = sendTo(OUTBOX);
 
@@ -23,7 +26,7 @@ const options = {
   baseURL: API_URL,
   secret: BETTER_AUTH_SECRET,
   database: new pg.Pool({ connectionString: DATABASE_URL }),
-  trustedOrigins: [FRONTEND_URL],
+  trustedOrigins: PAGES,
   telemetry: { enabled: false },
   emailAndPassword: {
     enabled: true,
@@ -59,7 +62,7 @@ const options = {
       issuer: 'StellarStack',
       otpOptions: { sendOTP: ({ user, otp }) => send(user.email, 'Your code', otp) },
     }),
-    passkey({ rpID: 'localhost', rpName: 'StellarStack', origin: FRONTEND_URL }),
+    passkey({ rpID: 'localhost', rpName: 'StellarStack', origin: PAGES }),
   ],
 };
 
@@ -70,6 +73,7 @@ const auth = betterAuth(options);
 const app = new Hono();
 app.use('*', cors({ origin: FRONTEND_URL, credentials: true }));
 app.get('/health', (c) => c.json({ status: 'ok', timestamp: new Date().toISOString() }));
+app.use('/page/*', serveStatic({ root: process.env.PAGE_DIR, rewriteRequestPath: (path) => path.replace('/page', '') }));
 app.on(['GET', 'POST'], '/api/auth/*', (c) => auth.handler(c.req.raw));
 app.notFound((c) => c.json({ error: 'Not found' }, 404));
 

@@ -102,6 +102,11 @@ upstream = "panel"
 policy = "public"
 
 [[routes]]
+prefix = "/page"
+upstream = "panel"
+policy = "public"
+
+[[routes]]
 prefix = "/api/admin-area"
 upstream = "panel"
 policy = "roles"
@@ -191,6 +196,6 @@ mod tests {
     fn the_routes_lead_to_the_panel() {
         let routes = routes(Ports::from_base(3000).expect("a good base"));
         assert!(routes.contains("address = \"127.0.0.1:3010\""), "{routes}");
-        assert_eq!(routes.matches("[[routes]]").count(), 4);
+        assert_eq!(routes.matches("[[routes]]").count(), 5);
     }
 }

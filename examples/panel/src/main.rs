@@ -9,6 +9,7 @@ mod routes;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -29,6 +30,9 @@ struct Config {
     /// What the gateway calls us: the name of the upstream in its routes file
     #[arg(long, env, default_value = "panel")]
     audience: String,
+    /// The folder of our page, served below /page; without it there is none
+    #[arg(long, env)]
+    page_dir: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -43,7 +47,7 @@ async fn main() -> Result<()> {
     tracing::info!("listening on http://{}", config.listen_addr);
 
     let mut terminate = signal(SignalKind::terminate())?;
-    axum::serve(listener, routes::all(verifier))
+    axum::serve(listener, routes::all(verifier, config.page_dir))
         .with_graceful_shutdown(async move {
             terminate.recv().await;
         })

@@ -1,6 +1,7 @@
 //! The application itself.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -10,11 +11,12 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tower_http::services::ServeDir;
 
 use crate::identity::{Claims, Refused, Verifier};
 
-pub(crate) fn all(verifier: Arc<Verifier>) -> Router {
-    Router::new()
+pub(crate) fn all(verifier: Arc<Verifier>, page: Option<PathBuf>) -> Router {
+    let router = Router::new()
         .route("/api/servers", get(servers))
         .route("/api/admin-area", get(admin_area))
         .route("/api/request", any(request))
@@ -22,7 +24,11 @@ pub(crate) fn all(verifier: Arc<Verifier>) -> Router {
         .route("/livez", get(ok))
         .route("/readyz", get(ok))
         .fallback(not_found)
-        .with_state(verifier)
+        .with_state(verifier);
+    match page {
+        Some(folder) => router.nest_service("/page", ServeDir::new(folder)),
+        None => router,
+    }
 }
 
 /// What the person at the other end came for.
