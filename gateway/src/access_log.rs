@@ -20,7 +20,7 @@ pub fn write(gateway: &Gateway, session: &Session, ctx: &Ctx) {
         client.addr = ctx.client.map(tracing::field::display),
         user.id = live.map(|live| live.user.id.as_str()),
         session.id = live.map(|live| live.session.id.as_str()),
-        upstream = ctx.upstream.as_deref(),
+        upstream = ctx.upstream_name(),
         "request"
     );
 }

@@ -1,12 +1,15 @@
 //! What we know about a request so far.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use auth_types::Timestamp;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use crate::{limits::Allowance, route_table::Destination, session::Principal};
+use crate::{limits::Allowance, route_table::Destination, session::Principal, upstream::Upstream};
 
 pub struct Ctx {
     pub began: Instant,
@@ -21,10 +24,19 @@ pub struct Ctx {
     /// Bytes of the request's body so far.
     pub body_bytes: usize,
     /// The upstream that was chosen.
-    pub upstream: Option<Arc<str>>,
+    pub upstream: Option<Arc<Upstream>>,
+    /// Its addresses that were tried, the last one last.
+    pub tried: Vec<SocketAddr>,
+    /// How often the request was sent again.
+    pub retries: u8,
 }
 
 impl Ctx {
+    #[must_use]
+    pub fn upstream_name(&self) -> Option<&str> {
+        self.upstream.as_ref().map(|upstream| &**upstream.name())
+    }
+
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self {
@@ -38,6 +50,8 @@ impl Ctx {
             principal: None,
             body_bytes: 0,
             upstream: None,
+            tried: Vec::new(),
+            retries: 0,
         }
     }
 }

@@ -6,21 +6,25 @@
 //! 2. [`client_addr`]: where the caller is, past the proxies we trust
 //! 3. [`limits`]: how often they may ask
 //! 4. [`cors`]: which pages may read the answer
-//! 5. [`route_table`]: where it goes, and who may go there
+//! 5. [`route_table`]: where it goes; for an application that is in [`app_routes`], which
+//!    [`application`] reads from the [`routes_file`], with the [`policy`]: who may go there
 //! 6. [`session`]: cookie to principal, from [`session_cache`] where it can
 //! 7. [`edge`]: what is answered right here, or else
 //! 8. [`identity`]: what the upstream is told of the caller, after everything the
 //!    caller said about that has been removed
-//! 9. [`upstreams`]: the service or the application
+//! 9. [`upstreams`]: the service or the application, and [`upstream`]: which address
 //! 10. [`dress`]: what every answer says; [`access_log`]: one line
 //!
 //! What outlives a request, such as a WebSocket, is told by [`endings`] when its
 //! session ends.
 //!
-//! [`proxy`] calls them in pingora's phases; [`server`] starts and stops it all.
+//! [`proxy`] calls them in pingora's phases: up to 7 in [`reception`]; [`failure`] is what
+//! happens when an upstream does not answer. [`server`] starts and stops it all.
 
 pub mod access_log;
 pub mod answer;
+pub mod app_routes;
+pub mod application;
 pub mod client_addr;
 pub mod config;
 pub mod cors;
@@ -28,16 +32,20 @@ pub mod ctx;
 pub mod dress;
 pub mod edge;
 pub mod endings;
+pub mod failure;
 pub mod identity;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod path;
+pub mod policy;
 pub mod proxy;
+pub mod reception;
 pub mod route_table;
 pub mod routes_file;
 pub mod server;
 pub mod session;
 pub mod session_cache;
 pub mod state;
+pub mod upstream;
 pub mod upstreams;

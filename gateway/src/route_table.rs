@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderValue, Method};
 
-use crate::routes_file::{AppRoute, AppRoutes};
+use crate::app_routes::{AppRoute, AppRoutes, Found};
 
 /// Answered at the gateway itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,11 +56,13 @@ pub enum Service {
     Mfa,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Destination {
     Edge(Edge),
     Service(Service),
     App(Arc<AppRoute>),
+    /// An application has the path, but not for this method; for these.
+    OtherMethods(HeaderValue),
     /// No route; the answer's body is empty below `/api/auth` (contract 1.2).
     Nowhere,
 }
@@ -112,17 +114,31 @@ pub fn find(method: &Method, path: &str, app: &AppRoutes) -> Destination {
         }
         "/api/admin/status" if get => Destination::Service(Service::Identity),
         // Ours with another method, or no application's business.
-        "/health"
-        | "/.well-known/jwks.json"
-        | "/api/ws/token"
-        | "/api/setup"
-        | "/api/admin/reset-password"
-        | "/api/admin/status"
-        | "/api/auth" => Destination::Nowhere,
-        _ => {
-            app.find(path).map_or(Destination::Nowhere, |route| Destination::App(Arc::clone(route)))
-        }
+        _ if is_ours(path) => Destination::Nowhere,
+        _ => match app.find(method, path) {
+            Found::Route(route) => Destination::App(route),
+            Found::OtherMethods(allow) => Destination::OtherMethods(allow),
+            Found::Nothing => Destination::Nowhere,
+        },
     }
+}
+
+/// Whether no application can have this path.
+#[must_use]
+pub fn is_ours(path: &str) -> bool {
+    const BELOW: [&str; 2] = ["/api/auth", "/auth/verify"];
+    const ALONE: [&str; 6] = [
+        "/health",
+        "/.well-known/jwks.json",
+        "/api/ws/token",
+        "/api/setup",
+        "/api/admin/reset-password",
+        "/api/admin/status",
+    ];
+    let below = |top: &&str| {
+        path.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    BELOW.iter().any(below) || ALONE.contains(&path)
 }
 
 fn find_auth(method: &Method, rest: &str) -> Destination {
@@ -152,7 +168,8 @@ impl Destination {
             Self::Service(Service::Identity) => "identity-svc",
             Self::Service(Service::Session) => "session-svc",
             Self::Service(Service::Mfa) => "mfa-svc",
-            Self::App(route) => &route.prefix,
+            Self::App(route) => route.rule.label(),
+            Self::OtherMethods(_) => "other-methods",
             Self::Nowhere => "nowhere",
         }
     }
@@ -187,7 +204,11 @@ mod tests {
             (Method::GET, "/API/auth/ok", Destination::Nowhere),
             (Method::GET, "/api/auth/OK", Destination::Service(Service::Identity)),
         ] {
-            assert_eq!(led(&method, path), expected, "{method} {path}");
+            assert_eq!(
+                format!("{:?}", led(&method, path)),
+                format!("{expected:?}"),
+                "{method} {path}"
+            );
         }
     }
 
@@ -195,7 +216,7 @@ mod tests {
         #[test]
         fn a_path_that_nobody_named_leads_nowhere(path in "/[a-z/._-]{0,20}") {
             prop_assume!(path != "/health" && !path.starts_with("/api"));
-            prop_assert_eq!(led(&Method::GET, &path), Destination::Nowhere);
+            prop_assert!(matches!(led(&Method::GET, &path), Destination::Nowhere));
         }
     }
 }

@@ -58,7 +58,8 @@ fn server_conf(threads: usize) -> ServerConf {
         grace_period_seconds: Some(0),
         graceful_shutdown_timeout_seconds: Some(DRAIN.as_secs()),
         upstream_keepalive_pool_size: 512,
-        max_retries: 2,
+        // More than any route has; `retry` decides.
+        max_retries: 8,
         ..ServerConf::default()
     }
 }

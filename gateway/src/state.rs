@@ -12,8 +12,8 @@ use secrecy::ExposeSecret;
 use service_kit::{Bus, Deployment, Kit, RedisLink, redis_link::Observer};
 
 use crate::{
-    config::Config, dress::Dress, edge::ws_token::WsTokens, endings::Endings, identity::Assertions,
-    limits::Limits, metrics::Metrics, routes_file::AppRoutes, session::Sessions,
+    application::Application, config::Config, dress::Dress, edge::ws_token::WsTokens,
+    endings::Endings, identity::Assertions, limits::Limits, metrics::Metrics, session::Sessions,
     session_cache::SessionCache, upstreams::Upstreams,
 };
 
@@ -23,8 +23,8 @@ pub struct Gateway {
     pub origins: Arc<TrustedOrigins>,
     pub trusted_proxies: Vec<IpNet>,
     pub limits: Limits,
-    pub routes: AppRoutes,
-    pub upstreams: Arc<Upstreams>,
+    pub application: Arc<Application>,
+    pub upstreams: Upstreams,
     pub sessions: Arc<Sessions>,
     pub endings: Arc<Endings>,
     pub assertions: Assertions,
@@ -39,12 +39,11 @@ pub struct Gateway {
 impl Gateway {
     pub async fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Arc<Self>> {
         let deployment = config.deployment;
-        let routes =
-            config.routes_file.as_deref().map(AppRoutes::load).transpose()?.unwrap_or_default();
+        let metrics = Metrics::register(kit.registry());
+        let application = Application::start(config.routes_file, &metrics, kit).await?;
         let (identity, session, mfa) =
             (&config.identity_upstream, &config.session_upstream, &config.mfa_upstream);
-        let upstreams = Arc::new(Upstreams::new(identity, session, mfa, &routes.upstreams));
-        upstreams.start(kit).await;
+        let upstreams = Upstreams::start(identity, session, mfa, &metrics, kit).await;
 
         let endings = Arc::new(Endings::default());
         let cache = Arc::new(SessionCache::new(config.session_cache, Arc::clone(&endings)));
@@ -52,7 +51,6 @@ impl Gateway {
         let url = config.redis_url.expose_secret();
         let link = RedisLink::start_observed(url, session_copy::PREFIX, observer, kit)?;
         let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
-        let metrics = Metrics::register(kit.registry());
         let cookies = Arc::clone(&deployment.cookies);
         let (link_too, bus_too) = (link.clone(), bus.clone());
         let sessions = Arc::new(Sessions::new(
@@ -74,7 +72,7 @@ impl Gateway {
             origins: Arc::clone(&deployment.origins),
             trusted_proxies: config.trusted_proxies,
             limits: Limits::new(config.rate_limit, link),
-            routes,
+            application,
             upstreams,
             sessions,
             endings,

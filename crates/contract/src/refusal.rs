@@ -138,7 +138,9 @@ panel_refusals! {
     Unauthorized        = UNAUTHORIZED          "Unauthorized";
     NotAuthenticated    = UNAUTHORIZED          "Not authenticated";
     Forbidden           = FORBIDDEN             "Forbidden";
+    SessionNotFresh     = FORBIDDEN             "Session is not fresh";
     NotFound            = NOT_FOUND             "Not found";
+    MethodNotAllowed    = METHOD_NOT_ALLOWED    "Method not allowed";
     BadRequest          = BAD_REQUEST           "Bad request";
     TooManyRequests     = TOO_MANY_REQUESTS     "Too many requests. Please try again later.";
     MediaType           = UNSUPPORTED_MEDIA_TYPE "Content-Type must be application/json";
@@ -146,6 +148,7 @@ panel_refusals! {
     PayloadTooLarge     = PAYLOAD_TOO_LARGE     "Request body is too large";
     Unavailable         = SERVICE_UNAVAILABLE   "Service temporarily unavailable. Please try again shortly.";
     BadGateway          = BAD_GATEWAY           "The upstream did not answer";
+    GatewayTimeout      = GATEWAY_TIMEOUT       "The upstream took too long";
     AlreadyInitialized  = BAD_REQUEST           "System is already initialized";
     SetupFieldsMissing  = BAD_REQUEST           "Name, email, and password are required";
     PasswordTooShort    = BAD_REQUEST           "Password must be at least 8 characters";

@@ -111,6 +111,14 @@ prefix = "/api/admin-area"
 upstream = "panel"
 policy = "roles"
 roles = ["admin"]
+
+# Whoever comes without a session says who they are in the socket.
+[[routes]]
+path = "/api/ws"
+methods = ["GET"]
+upstream = "panel"
+policy = "public"
+websocket = true
 "#
     )
 }
