@@ -1,11 +1,14 @@
 // Somebody's browser: a cookie jar, an origin and an address of its own.
 
 import { request as send } from 'node:http';
+import { passkeyClient } from '@better-auth/passkey/client';
 import { createAuthClient } from 'better-auth/client';
 import { adminClient, twoFactorClient } from 'better-auth/client/plugins';
 import { target } from './target.js';
 
 export class Browser {
+  /** Where its requests go. */
+  server;
   cookies = new Map();
   origin = target.frontend;
   /** Sent as X-Forwarded-For, as by a proxy in front. Limits are counted by it. */
@@ -14,14 +17,21 @@ export class Browser {
   /** What the client was told each time that a sign-in owed a second factor. */
   challenges = [];
 
-  /** The official client, using this browser's jar. */
-  client = createAuthClient({
-    ...this.clientOptions(),
-    plugins: [adminClient(), twoFactorClient({ onTwoFactorRedirect: (challenge) => this.challenges.push(challenge) })],
-  });
+  constructor(server = target.origin) {
+    this.server = server;
+    /** The official client, using this browser's jar. */
+    this.client = createAuthClient({
+      ...this.clientOptions(),
+      plugins: [
+        adminClient(),
+        passkeyClient(),
+        twoFactorClient({ onTwoFactorRedirect: (challenge) => this.challenges.push(challenge) }),
+      ],
+    });
+  }
 
   clientOptions() {
-    return { baseURL: target.origin, fetchOptions: { customFetchImpl: (...args) => this.fetch(...args) } };
+    return { baseURL: this.server, fetchOptions: { customFetchImpl: (...args) => this.fetch(...args) } };
   }
 
   /** `fetch` with what a browser adds to it. */
@@ -47,7 +57,7 @@ export class Browser {
    */
   async request(method, path, { headers, body } = {}) {
     const all = { ...this.#ownHeaders(), ...(body !== undefined && JSON_TYPE), ...headers };
-    const answer = await raw(method, path, withoutUndefined(all), asText(body));
+    const answer = await raw(method, path, withoutUndefined(all), asText(body), this.server);
     this.#keep(answer.setCookies);
     return answer;
   }
@@ -55,7 +65,7 @@ export class Browser {
   /** Follows a link from a mail, as far as the first answer. */
   open(link) {
     const { origin, pathname, search } = new URL(link);
-    if (origin !== target.origin) throw new Error(`${link} leads away from ${target.origin}`);
+    if (origin !== this.server) throw new Error(`${link} leads away from ${this.server}`);
     return this.get(pathname + search);
   }
 
@@ -65,7 +75,7 @@ export class Browser {
 
   /** Another tab group with the same cookies: changes here are not seen there. */
   copy() {
-    const copy = new Browser();
+    const copy = new Browser(this.server);
     copy.cookies = new Map(this.cookies);
     return copy;
   }
@@ -91,8 +101,8 @@ export class Browser {
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** Sends exactly this. */
-export function raw(method, path, headers = {}, body = undefined) {
-  const { hostname, port } = new URL(target.origin);
+export function raw(method, path, headers = {}, body = undefined, server = target.origin) {
+  const { hostname, port } = new URL(server);
   const { promise, resolve, reject } = withResolvers();
   const length = body !== undefined && { 'content-length': Buffer.byteLength(body) };
   const request = send({ hostname, port, method, path, headers: { ...length, ...headers }, agent: false }, async (response) => {

@@ -26,8 +26,8 @@ export function refused({ data, error }, status, code) {
 }
 
 /** Somebody new, signed in: `{browser, client, email, password, user, token}`. */
-export async function newUser({ name = 'Ann', email = freshEmail(), password = PASSWORD } = {}) {
-  const browser = new Browser();
+export async function newUser({ name = 'Ann', email = freshEmail(), password = PASSWORD, server } = {}) {
+  const browser = new Browser(server);
   const { user, token } = ok(await browser.client.signUp.email({ name, email, password }));
   return { browser, client: browser.client, email, password, user, token };
 }

@@ -10,10 +10,15 @@ const SESSION = [
   'createdAt', 'expiresAt', 'id', 'impersonatedBy', 'ipAddress', 'token', 'updatedAt', 'userAgent', 'userId',
 ];
 const ACCOUNT = ['accountId', 'createdAt', 'id', 'providerId', 'scopes', 'updatedAt', 'userId'];
+const PASSKEY = [
+  'aaguid', 'backedUp', 'counter', 'createdAt', 'credentialID', 'deviceType', 'id', 'name', 'publicKey', 'transports',
+  'userId',
+];
 
 export const isUser = (value) => hasKeys(value, USER);
 export const isSession = (value) => hasKeys(value, SESSION);
 export const isAccount = (value) => hasKeys(value, ACCOUNT);
+export const isPasskey = (value) => hasKeys(value, PASSKEY);
 
 export function hasKeys(value, keys) {
   assert.deepEqual(Object.keys(value).sort(), [...keys].sort());

@@ -21,8 +21,8 @@ export async function newUserWithApp(person) {
 }
 
 /** Somebody new who gets codes by mail, and has no app. */
-export async function newUserWithMailedCodes() {
-  const user = await newUser();
+export async function newUserWithMailedCodes(person) {
+  const user = await newUser(person);
   assert.deepEqual(ok(await user.client.twoFactor.enable({ password: PASSWORD, method: 'otp' })), { method: 'otp' });
   return user;
 }
