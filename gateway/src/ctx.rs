@@ -16,6 +16,8 @@ pub struct Ctx {
     /// The instant by which everything about this request is judged.
     pub now: Timestamp,
     pub request_id: String,
+    /// Where the connection comes from: the client, or the last proxy before us.
+    pub peer: Option<IpAddr>,
     pub client: Option<IpAddr>,
     pub readable_by: Option<HeaderValue>,
     pub allowance: Option<Allowance>,
@@ -43,6 +45,7 @@ impl Ctx {
             began: Instant::now(),
             now,
             request_id: String::new(),
+            peer: None,
             client: None,
             readable_by: None,
             allowance: None,

@@ -6,6 +6,7 @@ use crate::edge;
 
 #[derive(OpenApi)]
 #[openapi(paths(
+    edge::doctor::answer,
     edge::ok,
     edge::health,
     edge::jwks,

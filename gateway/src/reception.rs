@@ -33,7 +33,7 @@ pub async fn receive(
     let given = headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok());
     ctx.request_id = given.and_then(request_id::accept).unwrap_or_else(request_id::mint);
     let client = client_addr(peer, headers, &gateway.trusted_proxies);
-    ctx.client = Some(client);
+    (ctx.peer, ctx.client) = (Some(peer), Some(client));
     ctx.readable_by = cors::readable_by(headers, &gateway.origins);
 
     let path = request.uri.path();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contract::internal::DOCTOR_PATH;
 use http::{HeaderValue, Method};
 
 use crate::app_routes::{AppRoute, AppRoutes, Found};
@@ -16,6 +17,8 @@ pub enum Edge {
     /// `POST /get-session`, which the protocol refuses.
     PostGetSession,
     WsToken,
+    /// What the gateway sees of whoever asks, for `stellar doctor`.
+    Doctor,
     /// The description of the API.
     OpenApi,
     /// The same for people.
@@ -23,13 +26,14 @@ pub enum Edge {
 }
 
 impl Edge {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Health,
         Self::Jwks,
         Self::Ok,
         Self::GetSession,
         Self::PostGetSession,
         Self::WsToken,
+        Self::Doctor,
         Self::OpenApi,
         Self::Reference,
     ];
@@ -42,6 +46,7 @@ impl Edge {
             Self::Ok => "/api/auth/ok",
             Self::GetSession | Self::PostGetSession => "/api/auth/get-session",
             Self::WsToken => "/api/ws/token",
+            Self::Doctor => DOCTOR_PATH,
             Self::OpenApi => "/api/auth/open-api/generate-schema",
             Self::Reference => "/api/auth/reference",
         }
@@ -109,6 +114,7 @@ pub fn find(method: &Method, path: &str, app: &AppRoutes) -> Destination {
         "/health" if get || method == Method::HEAD => Destination::Edge(Edge::Health),
         "/.well-known/jwks.json" if get => Destination::Edge(Edge::Jwks),
         "/api/ws/token" if get => Destination::Edge(Edge::WsToken),
+        DOCTOR_PATH if get => Destination::Edge(Edge::Doctor),
         "/api/setup" | "/api/admin/reset-password" if post => {
             Destination::Service(Service::Identity)
         }
@@ -127,13 +133,14 @@ pub fn find(method: &Method, path: &str, app: &AppRoutes) -> Destination {
 #[must_use]
 pub fn is_ours(path: &str) -> bool {
     const BELOW: [&str; 2] = ["/api/auth", "/auth/verify"];
-    const ALONE: [&str; 6] = [
+    const ALONE: [&str; 7] = [
         "/health",
         "/.well-known/jwks.json",
         "/api/ws/token",
         "/api/setup",
         "/api/admin/reset-password",
         "/api/admin/status",
+        DOCTOR_PATH,
     ];
     let below = |top: &&str| {
         path.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

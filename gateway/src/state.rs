@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use auth_types::{Clock, SystemClock};
-use contract::{jwt::Jwks, origin::TrustedOrigins, session::SessionsRevoked, session_copy};
+use contract::{
+    Purpose,
+    jwt::{DOCTOR_AUDIENCE, Jwks, Verifier},
+    origin::TrustedOrigins,
+    session::SessionsRevoked,
+    session_copy,
+};
 use futures_util::StreamExt;
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -23,12 +29,16 @@ pub struct Gateway {
     pub origins: Arc<TrustedOrigins>,
     pub trusted_proxies: Vec<IpNet>,
     pub limits: Limits,
+    /// Whether limits by address are in force.
+    pub rate_limit: bool,
     pub application: Arc<Application>,
     pub upstreams: Upstreams,
     pub sessions: Arc<Sessions>,
     pub endings: Arc<Endings>,
     pub assertions: Assertions,
     pub ws_tokens: WsTokens,
+    /// Knows `stellar doctor`.
+    pub doctor: Verifier,
     /// `/.well-known/jwks.json`, written out.
     pub jwks: String,
     pub gateway_key: HeaderValue,
@@ -71,6 +81,7 @@ impl Gateway {
             clock: Arc::new(SystemClock),
             origins: Arc::clone(&deployment.origins),
             trusted_proxies: config.trusted_proxies,
+            rate_limit: config.rate_limit,
             limits: Limits::new(config.rate_limit, link),
             application,
             upstreams,
@@ -78,6 +89,12 @@ impl Gateway {
             endings,
             assertions: Assertions::new(deployment.api_origin.clone(), &deployment.secrets),
             ws_tokens: WsTokens::new(deployment.api_origin.clone(), &deployment.secrets),
+            doctor: Verifier::new(
+                &deployment.secrets,
+                Purpose::DoctorToken,
+                &deployment.api_origin,
+                DOCTOR_AUDIENCE,
+            ),
             jwks: serde_json::to_string(&Jwks::of(&deployment.secrets))?,
             gateway_key,
             dress: Dress { secure: deployment.api_origin.starts_with("https://") },

@@ -110,6 +110,28 @@ impl Transport {
             }),
         }
     }
+
+    /// Whether a mail would be taken now, as far as that can be known without
+    /// sending one: the server lets us sign in, or the folder can be written.
+    pub async fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Smtp(smtp) => match timeout(COMMAND, smtp.test_connection()).await {
+                Ok(Ok(true)) => Ok(()),
+                Ok(Ok(false)) => Err("the server does not answer".to_owned()),
+                Ok(Err(error)) => Err(summary(&error)),
+                Err(_) => Err(format!("no answer within {COMMAND:?}")),
+            },
+            Self::Folder(folder) => {
+                let draft = folder.join(format!(".{}", Uuid::now_v7().simple()));
+                let written = async {
+                    fs::create_dir_all(folder).await?;
+                    fs::write(&draft, b"").await?;
+                    fs::remove_file(&draft).await
+                };
+                written.await.map_err(|error| format!("the folder cannot be written: {error}"))
+            }
+        }
+    }
 }
 
 async fn send(smtp: &Smtp, message: &Message) -> Result<(), Undelivered> {

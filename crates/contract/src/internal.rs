@@ -1,4 +1,10 @@
-//! HTTP between the gateway and the services behind it.
+//! HTTP between the gateway, the services behind it and the tools beside it.
+
+use std::net::IpAddr;
+
+use auth_types::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Proves that a request came through the gateway: a value that only holders of
 /// the root secret can derive. Services refuse HTTP without it, so that reaching
@@ -8,3 +14,30 @@ pub const GATEWAY_KEY_HEADER: &str = "x-gateway-key";
 pub const CLIENT_ADDR_HEADER: &str = "x-client-addr";
 /// Names one request in every log line it leads to.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// Where the gateway tells `stellar doctor` what it sees of whoever asks.
+pub const DOCTOR_PATH: &str = "/auth/doctor";
+
+/// What the gateway sees of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DoctorView {
+    /// The address that limits and sessions go by.
+    #[schema(value_type = String)]
+    pub client_address: IpAddr,
+    /// Where the connection comes from: the client, or the last proxy.
+    #[schema(value_type = String)]
+    pub peer_address: IpAddr,
+    /// `X-Forwarded-For` as it arrived.
+    pub forwarded_for: Option<String>,
+    /// Whether the peer is one of `TRUSTED_PROXIES`.
+    pub peer_is_trusted: bool,
+    /// Whether limits by address are in force.
+    pub rate_limit: bool,
+    /// `API_URL` as the gateway has it.
+    pub api_url: String,
+    /// `FRONTEND_URL` as the gateway has it.
+    pub frontend_url: String,
+    #[schema(value_type = String, format = "date-time")]
+    pub time: Timestamp,
+}

@@ -163,7 +163,7 @@ impl Env {
 
     /// The variable, or what is in the file that `NAME_FILE` names. Empty counts
     /// as not set, as in compose files.
-    fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         let set = |name: &str| self.values.get(name).filter(|value| !value.is_empty()).cloned();
         let file = set(&format!("{name}_FILE"));
         let Some(path) = file else { return set(name) };

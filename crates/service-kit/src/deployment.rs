@@ -90,8 +90,9 @@ impl std::str::FromStr for Origin {
     }
 }
 
-/// Whether a browser treats the origin as trustworthy without TLS.
-fn is_loopback(origin: &str) -> bool {
+/// Whether the origin is this machine's own, which browsers trust without TLS.
+#[must_use]
+pub fn is_loopback(origin: &str) -> bool {
     url::Url::parse(origin).is_ok_and(|url| match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

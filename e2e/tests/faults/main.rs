@@ -1,6 +1,7 @@
 //! What breaks, and what must not break with it. Each test has its own stack.
 
 mod accounts;
+mod doctor;
 mod first_setup;
 mod leases;
 mod limits;

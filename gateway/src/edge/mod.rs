@@ -1,5 +1,6 @@
 //! What the gateway answers without asking a service.
 
+pub mod doctor;
 pub mod get_session;
 pub mod reference;
 pub mod ws_token;
@@ -34,6 +35,7 @@ pub async fn answer(
         Edge::GetSession => get_session::answer(gateway, headers, query, ctx).await,
         Edge::PostGetSession => Ok(post_get_session()),
         Edge::WsToken => ws_token::answer(gateway, headers, ctx).await,
+        Edge::Doctor => doctor::answer(gateway, headers, ctx),
         Edge::OpenApi => Ok(reference::description()),
         Edge::Reference => Ok(reference::page()),
     }
