@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     app::App,
     metrics::AdminAction,
-    revocation,
+    promises, revocation,
     store::{pending_revocations::Ending, sessions},
 };
 
@@ -101,7 +101,7 @@ pub async fn revoke_user_session(
     caller.answer(revoked)
 }
 
-/// Ends all sessions of a user.
+/// Ends all sessions of a user. No browser of theirs is trusted any more.
 #[utoipa::path(
     post, path = "/api/auth/admin/revoke-user-sessions", tag = "admin", operation_id = "revokeUserSessions",
     request_body = OfUser,
@@ -116,8 +116,13 @@ pub async fn revoke_user_sessions(
     let user = UserId::from(body.fields()?.only_id("userId")?);
     let caller = app.admin(&headers, now, Permission::RevokeSessions).await?;
     app.acted(&caller, AdminAction::RevokeUserSessions, &user);
-    let revoked = revocation::revoke(&app, Ending::All(&user)).await;
-    caller.answer(revoked.map(|()| Json(SUCCESS)).map_err(Error::from))
+    let revoked = async {
+        promises::forget_devices(&app, &user).await?;
+        revocation::revoke(&app, Ending::All(&user)).await?;
+        Ok(Json(SUCCESS))
+    };
+    let revoked = revoked.await;
+    caller.answer(revoked)
 }
 
 const SUCCESS: Success = Success { success: true };
