@@ -13,6 +13,7 @@ mod answer;
 mod authenticator;
 mod browser;
 mod mailbox;
+mod passkey;
 mod raw;
 mod shape;
 mod stacks;
@@ -24,6 +25,7 @@ pub use answer::Answer;
 pub use authenticator::Authenticator;
 pub use browser::{Browser, PASSWORD, User, fresh_email};
 pub use mailbox::{link_in, mail_about, mail_to, mails_about, mails_to, path_in, text_of};
+pub use passkey::{Algorithm, How, Passkey, attestation_object};
 pub use raw::{raw_answers, raw_request};
 pub use shape::{
     CLEARED, expect_id, expect_session, expect_session_cookie, expect_user, instant, keys,

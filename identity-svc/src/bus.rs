@@ -20,8 +20,16 @@ pub fn serve(app: &App, kit: &Kit) {
     app.bus.serve(kit, move |call| set_two_factor(set.clone(), call));
 }
 
+/// A ban that is over is lifted on the way, as at a sign-in with a password (contract 5.4).
 async fn get_user(app: App, call: GetUser) -> Result<Option<UserSnapshot>, Error> {
-    Ok(users::find_by_id(&app.db, &call.user_id).await?)
+    let user = users::find_by_id(&app.db, &call.user_id).await?;
+    match user {
+        Some(user) if user.user.banned => {
+            let lifted = users::lift_expired_ban(&app.db, &user.user.id, app.clock.now()).await?;
+            Ok(Some(lifted.unwrap_or(user)))
+        }
+        other => Ok(other),
+    }
 }
 
 /// Takes as long for a user without a password as for one with another.

@@ -7,7 +7,7 @@ use auth_types::{Email, SessionId};
 use contract::{
     Call,
     mail::{self, Mail, Receipt, Template},
-    mfa::{DeleteUser, ForgetDevices, ForgetReason},
+    mfa::{DeleteUser, ForgetDevices, ForgetReason, RemoveFactors},
     session::{RevokeReason, RevokeUser, UserChanged},
     user::UserSnapshot,
 };
@@ -103,10 +103,11 @@ async fn forget_factors(
     let (id, user_id) = (Uuid::now_v7(), user.user.id.clone());
     match reason {
         RevokeReason::SecondFactorChanged => Ok(()), // mfa-svc itself said so
-        RevokeReason::UserDeleted
-        | RevokeReason::UserRemoved
-        | RevokeReason::SecondFactorRemoved => {
+        RevokeReason::UserDeleted | RevokeReason::UserRemoved => {
             outbox::promise(db, id, DeleteUser::SUBJECT, &DeleteUser { user_id }).await
+        }
+        RevokeReason::SecondFactorRemoved => {
+            outbox::promise(db, id, RemoveFactors::SUBJECT, &RemoveFactors { user_id }).await
         }
         RevokeReason::PasswordReset | RevokeReason::PasswordChanged | RevokeReason::PasswordSet => {
             let forget = ForgetDevices { user_id, reason: ForgetReason::NewPassword };
@@ -143,6 +144,7 @@ fn deliver(
             RevokeUser::SUBJECT => keep::<RevokeUser>(&app.bus, promise).await,
             ForgetDevices::SUBJECT => keep::<ForgetDevices>(&app.bus, promise).await,
             DeleteUser::SUBJECT => keep::<DeleteUser>(&app.bus, promise).await,
+            RemoveFactors::SUBJECT => keep::<RemoveFactors>(&app.bus, promise).await,
             _ => unknown_subject(),
         }
     })

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use contract::mail::{FactorChange, Template};
+use contract::mail::{FactorChange, PasskeyChange, Template};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 /// Longest name we greet somebody by, in characters.
@@ -52,10 +52,13 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "two-factor-changed.subject.txt",
     "two-factor-changed.txt",
     "two-factor-changed.html",
+    "passkey-changed.subject.txt",
+    "passkey-changed.txt",
+    "passkey-changed.html",
 ];
 
 /// What [`sample`] knows.
-pub const SAMPLE_NAMES: [&str; 10] = [
+pub const SAMPLE_NAMES: [&str; 11] = [
     "verify-email",
     "password-recovered",
     "reset-password",
@@ -66,6 +69,7 @@ pub const SAMPLE_NAMES: [&str; 10] = [
     "delete-account",
     "two-factor-code",
     "two-factor-changed",
+    "passkey-changed",
 ];
 
 /// A template with made-up data, to look at and to try it.
@@ -93,6 +97,11 @@ pub fn sample(sample_name: &str) -> Option<Template> {
         "two-factor-changed" => {
             Template::TwoFactorChanged { name, change: FactorChange::TotpEnabled }
         }
+        "passkey-changed" => Template::PasskeyChanged {
+            name,
+            passkey: "Laptop".to_owned(),
+            change: PasskeyChange::Added,
+        },
         _ => return None,
     })
 }
@@ -184,6 +193,10 @@ fn data(template: &Template) -> Value {
         }
         Template::TwoFactorChanged { name, change } => {
             context! { name => person(name), change => change.name() }
+        }
+        Template::PasskeyChanged { name, passkey, change } => {
+            let passkey = one_line(passkey, NAME_MAX_CHARS);
+            context! { name => person(name), passkey, change => change.name() }
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     bus,
     config::Config,
     metrics::Metrics,
-    model::{code_digest::CodeDigests, sealing::Sealer},
+    model::{code_digest::CodeDigests, sealing::Sealer, webauthn::relying_party::RelyingParty},
     promises, purge, routes,
     turns::Turns,
 };
@@ -35,6 +35,7 @@ pub struct App {
     pub sealer: Sealer,
     pub codes: CodeDigests,
     pub turns: Turns,
+    pub relying_party: RelyingParty,
 }
 
 impl FromRef<App> for Arc<dyn Clock> {
@@ -60,6 +61,17 @@ impl App {
         current.require_own()?;
         Ok(current)
     }
+
+    /// The same, where the caller signed in within the last day.
+    pub async fn fresh_session(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Current, WithCookies<Error>> {
+        let current = self.own_session(headers, now).await?;
+        current.require_fresh(now)?;
+        Ok(current)
+    }
 }
 
 /// Every route. Its path and what it takes and gives stand at its handler.
@@ -76,6 +88,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(routes::verify::verify_backup_code))
         .routes(routes!(routes::trusted_devices::list))
         .routes(routes!(routes::trusted_devices::revoke))
+        .routes(routes!(routes::passkey::register::generate_register_options))
+        .routes(routes!(routes::passkey::register::verify_registration))
+        .routes(routes!(routes::passkey::authenticate::generate_authenticate_options))
+        .routes(routes!(routes::passkey::authenticate::verify_authentication))
+        .routes(routes!(routes::passkey::manage::list_user_passkeys))
+        .routes(routes!(routes::passkey::manage::update_passkey))
+        .routes(routes!(routes::passkey::manage::delete_passkey))
 }
 
 fn router(app: App) -> Router {
@@ -106,8 +125,10 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         sealer: Sealer::new(&config.deployment.secrets),
         codes: CodeDigests::new(&config.deployment.secrets),
         turns: Turns::default(),
+        relying_party: RelyingParty::new(&config.passkey_rp_id, &config.deployment.origins),
         deployment: config.deployment,
     };
+    tracing::info!(rp.id = app.relying_party.id(), origins = ?app.relying_party.origins(), "passkeys are good here");
     bus::serve(&app, &kit);
     promises::start(&app, &mut kit);
     purge::start(&app, &kit);

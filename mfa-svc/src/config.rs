@@ -1,9 +1,10 @@
 //! Configuration (see `--help`).
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, str::FromStr};
 
 use secrecy::SecretString;
 use service_kit::{Deployment, Env};
+use url::{Host, Url};
 
 pub struct Config {
     pub listen: SocketAddr,
@@ -12,6 +13,8 @@ pub struct Config {
     pub database_connections: u32,
     pub nats_url: SecretString,
     pub deployment: Deployment,
+    /// The domain that passkeys are good for.
+    pub passkey_rp_id: String,
 }
 
 impl Config {
@@ -23,7 +26,12 @@ impl Config {
             env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
         let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
         let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
+        let rp_id = env.optional::<Domain>(
+            "PASSKEY_RP_ID",
+            "domain that passkeys are good for; the host of FRONTEND_URL, where it is not set",
+        );
         let deployment = Deployment::read(env);
+        let passkey_rp_id = passkey_rp_id(env, rp_id?, deployment.as_ref()?);
         Some(Self {
             listen: listen?,
             admin: admin?,
@@ -31,6 +39,43 @@ impl Config {
             database_connections: connections?,
             nats_url: nats_url?,
             deployment: deployment?,
+            passkey_rp_id: passkey_rp_id?,
         })
     }
+}
+
+/// A domain as browsers write it.
+struct Domain(String);
+
+#[derive(Debug, thiserror::Error)]
+#[error("expected a domain such as panel.example.com, without scheme, port or path")]
+struct NotADomain;
+
+impl FromStr for Domain {
+    type Err = NotADomain;
+
+    fn from_str(text: &str) -> Result<Self, NotADomain> {
+        match Host::parse(text) {
+            Ok(Host::Domain(domain)) if domain == text => Ok(Self(domain)),
+            _ => Err(NotADomain),
+        }
+    }
+}
+
+/// Passkeys of a domain work on pages of that domain and below it only, and cannot be
+/// moved to another one; so a domain that is not the frontend's is told at the start.
+fn passkey_rp_id(env: &Env, given: Option<Domain>, deployment: &Deployment) -> Option<String> {
+    let Ok(frontend) = Url::parse(&deployment.frontend_origin) else { return None };
+    let host = frontend.host_str().unwrap_or_default();
+    let Some(Domain(domain)) = given else { return Some(host.to_owned()) };
+    let is_below = host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));
+    if host == domain || is_below {
+        return Some(domain);
+    }
+    env.problem(
+        "PASSKEY_RP_ID",
+        &format!("is {domain:?}"),
+        "expected the host of FRONTEND_URL, or a domain that it is below",
+    );
+    None
 }

@@ -1,4 +1,4 @@
-//! mfa-svc: second factors.
+//! mfa-svc: second factors and passkeys.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use mfa_svc::{app, config::Config};
 fn main() -> ExitCode {
     service_kit::run(
         "mfa-svc",
-        "second factors: codes of apps, codes by mail, backup codes, trusted devices",
+        "second factors (codes of apps, codes by mail, backup codes, trusted devices) and passkeys",
         Config::read,
         app::start,
     )

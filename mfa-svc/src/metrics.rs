@@ -6,6 +6,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use contract::mail::PasskeyChange;
+use service_kit::Error;
+
 use crate::model::factor::Factor;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -25,6 +28,44 @@ impl EncodeLabelValue for Factor {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CeremonyLabels {
+    kind: Ceremony,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeLabels {
+    change: &'static str,
+}
+
+/// A ceremony with a passkey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Ceremony {
+    Registration,
+    Authentication,
+}
+
+/// How a ceremony ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    Accepted,
+    Refused,
+    /// It was not the caller's fault.
+    Failed,
+}
+
+impl Outcome {
+    #[must_use]
+    pub fn of<T>(outcome: &Result<T, Error>) -> Self {
+        match outcome {
+            Ok(_) => Self::Accepted,
+            Err(Error::Broke(_)) => Self::Failed,
+            Err(_) => Self::Refused,
+        }
+    }
+}
+
 #[derive(Clone, Default)]
 pub struct Metrics {
     codes_judged: Family<JudgedLabels, Counter>,
@@ -33,6 +74,9 @@ pub struct Metrics {
     pub lockouts: Counter,
     pub codes_mailed: Counter,
     pub changes: Counter,
+    ceremonies: Family<CeremonyLabels, Counter>,
+    passkey_changes: Family<ChangeLabels, Counter>,
+    pub counters_refused: Counter,
 }
 
 impl Metrics {
@@ -60,7 +104,30 @@ impl Metrics {
             "Second factors that were changed",
             metrics.changes.clone(),
         );
+        registry.register(
+            "passkey_ceremonies",
+            "Ceremonies with a passkey",
+            metrics.ceremonies.clone(),
+        );
+        registry.register(
+            "passkey_changes",
+            "Passkeys that were added or removed",
+            metrics.passkey_changes.clone(),
+        );
+        registry.register(
+            "passkey_counters_refused",
+            "Passkeys whose counter did not grow: there may be a copy",
+            metrics.counters_refused.clone(),
+        );
         metrics
+    }
+
+    pub fn ceremony(&self, kind: Ceremony, outcome: Outcome) {
+        self.ceremonies.get_or_create(&CeremonyLabels { kind, outcome }).inc();
+    }
+
+    pub fn passkey_changed(&self, change: PasskeyChange) {
+        self.passkey_changes.get_or_create(&ChangeLabels { change: change.name() }).inc();
     }
 
     pub fn judged(&self, factor: Factor, right: bool) {

@@ -7,6 +7,7 @@ use contract::{
     Call,
     identity::SetTwoFactor,
     mail::{self, Mail, MfaReceipt, Template},
+    session::RevokeUser,
     user::User,
 };
 use service_kit::{
@@ -47,6 +48,7 @@ fn deliver(
         match promise.subject.as_str() {
             mail::SUBJECT => hand_over_mail(&queue, promise).await,
             SetTwoFactor::SUBJECT => keep::<SetTwoFactor>(&bus, promise).await,
+            RevokeUser::SUBJECT => keep::<RevokeUser>(&bus, promise).await,
             _ => unknown_subject(),
         }
     })

@@ -28,6 +28,7 @@ pub async fn create(app: App, call: CreateSession) -> Result<SessionOpened, Erro
     let mut tx = app.db.begin().await.doing("starting to open a session")?;
     let known = user_snapshots::learn(&mut tx, &call.user).await?;
     opening::check(&known, call.user.version, now)?;
+    opening::check_proof(&known, call.proof)?;
     let (token, session) =
         opening::open(&known.snapshot, call.lifetime, call.client, now, &mut rand::rng());
     sessions::insert(&mut *tx, &session, token.digest(), Ground::Proof(call.proof)).await?;

@@ -1,5 +1,5 @@
-//! What a browser holds between a password and a session, and afterwards to be
-//! trusted: neither can be taken for a session's token, nor for the other.
+//! What a browser holds on its way to a session, and afterwards to be trusted: none can
+//! be taken for a session's token, nor for another of them.
 
 use rand::CryptoRng;
 use secrecy::{ExposeSecret, SecretString};
@@ -64,6 +64,9 @@ tokens! {
     ChallengeToken = "2fa-" + 20;
     /// Names a browser from which no second factor is asked (contract 6.6).
     DeviceToken = "trust-device-" + 32;
+    /// Names a ceremony with a passkey that has begun (contract 7.1): 32 characters as the
+    /// contract has them, 174 bits of them random.
+    CeremonyToken = "pk_" + 29;
 }
 
 #[cfg(test)]
@@ -75,16 +78,20 @@ mod tests {
     fn no_token_is_taken_for_another_kind() {
         let rng = &mut rand::rng();
         let (challenge, device) = (ChallengeToken::generate(rng), DeviceToken::generate(rng));
+        let ceremony = CeremonyToken::generate(rng);
         let session = SessionToken::generate(rng);
         assert!(
             ChallengeToken::parse(challenge.expose()).is_some()
                 && DeviceToken::parse(device.expose()).is_some()
+                && CeremonyToken::parse(ceremony.expose()).is_some()
         );
-        for text in [challenge.expose(), device.expose()] {
+        assert_eq!(ceremony.expose().len(), 32);
+        for text in [challenge.expose(), device.expose(), ceremony.expose()] {
             assert!(SessionToken::parse(text).is_none());
         }
         for text in [
             device.expose(),
+            ceremony.expose(),
             session.expose(),
             "",
             "2fa-",
@@ -93,8 +100,11 @@ mod tests {
         ] {
             assert!(ChallengeToken::parse(text).is_none(), "{text}");
         }
-        for text in [challenge.expose(), session.expose(), "trust-device-"] {
+        for text in [challenge.expose(), ceremony.expose(), session.expose(), "trust-device-"] {
             assert!(DeviceToken::parse(text).is_none(), "{text}");
+        }
+        for text in [challenge.expose(), device.expose(), session.expose(), "pk_"] {
+            assert!(CeremonyToken::parse(text).is_none(), "{text}");
         }
         assert!(!format!("{challenge:?}").contains(challenge.expose()));
     }

@@ -32,6 +32,8 @@ pub enum Name {
     TwoFactor,
     /// A browser from which no second factor is asked.
     TrustDevice,
+    /// A ceremony with a passkey that has begun.
+    Passkey,
 }
 
 impl Name {
@@ -46,6 +48,7 @@ impl Name {
             Self::AdminSession => "better-auth.admin_session",
             Self::TwoFactor => "better-auth.two_factor",
             Self::TrustDevice => "better-auth.trust_device",
+            Self::Passkey => "better-auth.better-auth-passkey",
         }
     }
 
@@ -57,6 +60,7 @@ impl Name {
             Self::AdminSession => "__Secure-better-auth.admin_session",
             Self::TwoFactor => "__Secure-better-auth.two_factor",
             Self::TrustDevice => "__Secure-better-auth.trust_device",
+            Self::Passkey => "__Secure-better-auth.better-auth-passkey",
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The cookies of a second factor (contract 6.3, 6.6).
+//! The cookies of a second factor (contract 6.3, 6.6) and of passkeys (contract 7.1).
 
-use auth_types::{ChallengeToken, DeviceToken, SessionToken, UserId};
+use auth_types::{CeremonyToken, ChallengeToken, DeviceToken, SessionToken, UserId};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::Mac;
 use http::HeaderMap;
@@ -14,6 +14,8 @@ use crate::{
 const TWO_FACTOR_MAX_AGE_SECS: u32 = 600;
 /// As long as a device is trusted without being used, in seconds.
 const TRUST_DEVICE_MAX_AGE_SECS: u32 = 2_592_000;
+/// As long as a ceremony with a passkey may take, in seconds.
+const PASSKEY_MAX_AGE_SECS: u32 = 300;
 
 /// What a browser says of itself to be spared the second factor.
 #[derive(Debug)]
@@ -57,6 +59,18 @@ impl Cookies {
         let mac = self.macs[0].clone().chain_update(named).finalize().into_bytes();
         let value = format!("{}!{}", BASE64_URL_SAFE_NO_PAD.encode(mac), device.expose());
         self.set(Name::TrustDevice, &value, Some(TRUST_DEVICE_MAX_AGE_SECS))
+    }
+
+    /// The ceremony with a passkey that this browser has begun. It is never cleared: the
+    /// ceremony is used up on our side (contract 7.1).
+    #[must_use]
+    pub fn ceremony(&self, headers: &HeaderMap) -> Option<CeremonyToken> {
+        CeremonyToken::parse(&self.read(headers, Name::Passkey)?)
+    }
+
+    #[must_use]
+    pub fn start_ceremony(&self, ceremony: &CeremonyToken) -> String {
+        self.set(Name::Passkey, ceremony.expose(), Some(PASSKEY_MAX_AGE_SECS))
     }
 
     #[must_use]
@@ -171,6 +185,19 @@ mod tests {
         assert!(matches!(presented("somebody else"), PresentedDevice::Foreign));
         let none = cookies().presented_device(&request("x=y"), &user());
         assert!(matches!(none, PresentedDevice::Nothing));
+    }
+
+    #[test]
+    fn a_ceremony_is_read_as_it_was_written_and_lives_five_minutes() {
+        let ceremony = CeremonyToken::generate(&mut rand::rng());
+        let line = cookies().start_ceremony(&ceremony);
+        let (pair, attributes) = line.split_once(';').expect("attributes");
+        assert!(pair.starts_with("better-auth.better-auth-passkey=pk_"), "{line}");
+        assert_eq!(attributes, " Max-Age=300; Path=/; HttpOnly; SameSite=Lax");
+        let read = cookies().ceremony(&request(pair)).expect("one");
+        assert_eq!(read.expose(), ceremony.expose());
+        let elsewhere = pair.replace("better-auth-passkey", "session_token");
+        assert!(cookies().session_token(&request(&elsewhere)).is_none());
     }
 
     #[test]

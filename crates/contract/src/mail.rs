@@ -53,6 +53,8 @@ pub enum Template {
     TwoFactorCode { name: String, code: String },
     /// Their second factor is another one now.
     TwoFactorChanged { name: String, change: FactorChange },
+    /// They have another passkey, or one less.
+    PasskeyChanged { name: String, passkey: String, change: PasskeyChange },
 }
 
 /// What became of a second factor.
@@ -65,6 +67,25 @@ pub enum FactorChange {
     EmailCodesEnabled,
     Disabled,
     BackupCodesReplaced,
+}
+
+/// What became of a passkey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasskeyChange {
+    Added,
+    Removed,
+}
+
+impl PasskeyChange {
+    /// As a template asks for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+        }
+    }
 }
 
 impl FactorChange {
@@ -95,6 +116,7 @@ impl Template {
             Self::DeleteAccount { .. } => "delete-account",
             Self::TwoFactorCode { .. } => "two-factor-code",
             Self::TwoFactorChanged { .. } => "two-factor-changed",
+            Self::PasskeyChanged { .. } => "passkey-changed",
         }
     }
 }

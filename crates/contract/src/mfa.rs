@@ -84,6 +84,19 @@ pub struct DeleteUser {
     pub user_id: UserId,
 }
 
+/// `mfa.v1.user.remove-factors`: an admin has turned the user's second factor off. The
+/// app, its backup codes and what was granted under them go; passkeys stay, for they are
+/// ways to sign in by themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveFactors {
+    pub user_id: UserId,
+}
+
+impl Call for RemoveFactors {
+    const SUBJECT: &'static str = "mfa.v1.user.remove-factors";
+    type Reply = ();
+}
+
 impl Call for DeleteUser {
     const SUBJECT: &'static str = "mfa.v1.user.delete";
     type Reply = ();

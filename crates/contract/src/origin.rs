@@ -55,6 +55,11 @@ impl TrustedOrigins {
         self.all.iter().any(|trusted| trusted == origin)
     }
 
+    /// All of them, the API's own first.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(String::as_str)
+    }
+
     /// Judges a request that may change something (contract 9.2).
     ///
     /// Stricter than the original in one point, as contract 9.2 advises: an

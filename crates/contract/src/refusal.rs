@@ -107,6 +107,12 @@ refusals! {
     TooManyCodes             = TOO_MANY_REQUESTS "TOO_MANY_CODES_REQUESTED" "Too many requests. Please try again later.";
     AccountLocked            = TOO_MANY_REQUESTS "ACCOUNT_TEMPORARILY_LOCKED" "Too many failed verification attempts. Your account is temporarily locked. Please try again later.";
     InvalidTwoFactorCookie   = UNAUTHORIZED "INVALID_TWO_FACTOR_COOKIE"    "Invalid two factor cookie";
+    ChallengeNotFound        = BAD_REQUEST  "CHALLENGE_NOT_FOUND"          "Challenge not found";
+    NotYourRegistration      = UNAUTHORIZED "YOU_ARE_NOT_ALLOWED_TO_REGISTER_THIS_PASSKEY" "You are not allowed to register this passkey";
+    FailedToVerifyRegistration = BAD_REQUEST "FAILED_TO_VERIFY_REGISTRATION" "Failed to verify registration";
+    AuthenticationFailed     = BAD_REQUEST  "AUTHENTICATION_FAILED"        "Authentication failed";
+    PasskeyNotFound          = NOT_FOUND    "PASSKEY_NOT_FOUND"            "Passkey not found";
+    TooManyPasskeys          = BAD_REQUEST  "TOO_MANY_PASSKEYS"            "You have as many passkeys as one user may have";
     PayloadTooLarge          = PAYLOAD_TOO_LARGE "PAYLOAD_TOO_LARGE"       "Request body is too large";
     TooBusy                  = SERVICE_UNAVAILABLE "SERVICE_BUSY"          "Too many requests are waiting. Please try again shortly.";
     Unavailable              = SERVICE_UNAVAILABLE "SERVICE_UNAVAILABLE"   "Service temporarily unavailable. Please try again shortly.";

@@ -141,6 +141,42 @@ pub enum Proof {
     PasswordAndEmailCode,
     /// The right password, and one of their backup codes.
     PasswordAndBackupCode,
+    /// A passkey whose authenticator has verified who holds it, by a PIN or a finger.
+    PasskeyWithUserVerification,
+    /// A passkey whose authenticator has seen somebody and no more.
+    Passkey,
+    /// Such a passkey, in a browser that the second factor has been given in.
+    PasskeyOnTrustedDevice,
+    /// Such a passkey, and a code from their authenticator app.
+    PasskeyAndTotp,
+    /// Such a passkey, and a code sent to their address.
+    PasskeyAndEmailCode,
+    /// Such a passkey, and one of their backup codes.
+    PasskeyAndBackupCode,
+    /// A fresh session of their own, in which they have just registered a passkey.
+    PasskeyRegistration,
+}
+
+impl Proof {
+    /// The one decision whether a second factor is still owed: what is one factor is not
+    /// enough for a user who has a second. Asked before a session is asked for, and once
+    /// more where it begins.
+    #[must_use]
+    pub fn suffices_for(self, user: &User) -> bool {
+        match self {
+            Self::Password | Self::Passkey | Self::SignUp => !user.two_factor_enabled,
+            Self::PasswordOnTrustedDevice
+            | Self::PasswordAndTotp
+            | Self::PasswordAndEmailCode
+            | Self::PasswordAndBackupCode
+            | Self::PasskeyWithUserVerification
+            | Self::PasskeyOnTrustedDevice
+            | Self::PasskeyAndTotp
+            | Self::PasskeyAndEmailCode
+            | Self::PasskeyAndBackupCode
+            | Self::PasskeyRegistration => true,
+        }
+    }
 }
 
 /// How long a session is to live.

@@ -16,8 +16,11 @@ use auth_types::{
 use contract::{
     Answer, Call, Refusal,
     identity::{GetUser, SetTwoFactor, VerifyPassword},
-    mail::{self, FactorChange, Mail, MfaReceipt, Outcome, Receipt, Template},
-    mfa::{DeleteUser, FactorOwed, ForgetDevices, ForgetReason, Gate, GateAnswer, Method},
+    mail::{self, FactorChange, Mail, MfaReceipt, Outcome, PasskeyChange, Receipt, Template},
+    mfa::{
+        DeleteUser, FactorOwed, ForgetDevices, ForgetReason, Gate, GateAnswer, Method,
+        RemoveFactors,
+    },
     session::*,
     session_copy::{self, Provenance, SessionCopy},
     user::{User, UserSnapshot},
@@ -95,6 +98,22 @@ fn session_messages() {
     };
     keeps(CreateSession::SUBJECT, &create);
     let token = SessionToken::parse("t4VzMePCoxmvndXmNB7VZmfc9QbYRFV3").unwrap();
+    let proofs = [
+        Proof::SignUp,
+        Proof::Password,
+        Proof::PasswordOnTrustedDevice,
+        Proof::PasswordAndTotp,
+        Proof::PasswordAndEmailCode,
+        Proof::PasswordAndBackupCode,
+        Proof::PasskeyWithUserVerification,
+        Proof::Passkey,
+        Proof::PasskeyOnTrustedDevice,
+        Proof::PasskeyAndTotp,
+        Proof::PasskeyAndEmailCode,
+        Proof::PasskeyAndBackupCode,
+        Proof::PasskeyRegistration,
+    ];
+    keeps("session.v1.create.proofs", &proofs);
     keeps("session.v1.create.reply", &Answer::Done(SessionOpened { token, session: session() }));
     let client = create.client.clone();
     keeps(Impersonate::SUBJECT, &Impersonate { user: snapshot(), from: digest(), client });
@@ -151,6 +170,7 @@ fn mfa_messages() {
     keeps(ForgetDevices::SUBJECT, &ForgetDevices { user_id: user().id, reason: reasons[0] });
     keeps("mfa.v1.user.forget-devices.reasons", &reasons);
     keeps(DeleteUser::SUBJECT, &DeleteUser { user_id: user().id });
+    keeps(RemoveFactors::SUBJECT, &RemoveFactors { user_id: user().id });
 }
 
 #[test]
@@ -215,6 +235,14 @@ fn mail_messages() {
         FactorChange::BackupCodesReplaced,
     ];
     keeps("mail.v1.send.two-factor-changed.changes", &changes);
+    let passkey = Template::PasskeyChanged {
+        name: "Ann".into(),
+        passkey: "Laptop".into(),
+        change: PasskeyChange::Added,
+    };
+    keeps("mail.v1.send.passkey-changed", &mail(passkey));
+    let changes = [PasskeyChange::Added, PasskeyChange::Removed];
+    keeps("mail.v1.send.passkey-changed.changes", &changes);
     keeps(
         MfaReceipt::SUBJECT,
         &MfaReceipt(Receipt { id: Uuid::from_u128(1), outcome: Outcome::Sent }),

@@ -18,8 +18,10 @@ use crate::{
 /// How long a stopping service may take to finish what it has begun.
 const DRAIN: Duration = Duration::from_secs(8);
 
-/// What libraries say at `info` is for their own developers.
-const DEFAULT_FILTER: &str = "info,async_nats=warn,pingora_core=warn,pingora_proxy=warn,sqlx=warn";
+/// What libraries say at `info` is for their own developers. webauthn-rs calls it an error
+/// when a caller sends nonsense, which we log ourselves.
+const DEFAULT_FILTER: &str =
+    "info,async_nats=warn,pingora_core=warn,pingora_proxy=warn,sqlx=warn,webauthn_rs_core=off";
 
 /// What a service hangs its parts on.
 pub struct Kit {

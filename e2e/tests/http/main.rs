@@ -24,6 +24,7 @@ mod errors;
 mod identity;
 mod main_job;
 mod origin;
+mod passkeys;
 mod password;
 mod profile;
 mod sessions;

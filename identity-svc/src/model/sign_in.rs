@@ -71,13 +71,14 @@ impl PasswordAccepted {
         &self.0
     }
 
-    /// The one decision whether a second factor is owed.
+    /// Whether a second factor is owed.
     #[must_use]
     pub fn next(self) -> Next {
-        if self.0.user.two_factor_enabled {
-            Next::AskGate(self)
+        let proof = Proof::Password;
+        if proof.suffices_for(&self.0.user) {
+            Next::Authenticated(Authenticated { user: self.0, proof })
         } else {
-            Next::Authenticated(Authenticated { user: self.0, proof: Proof::Password })
+            Next::AskGate(self)
         }
     }
 

@@ -1,6 +1,6 @@
 //! The second factors there are.
 
-use contract::{Refusal, session::Proof};
+use contract::Refusal;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Factor {
@@ -10,16 +10,6 @@ pub enum Factor {
 }
 
 impl Factor {
-    /// What a session is opened on, with the password before it.
-    #[must_use]
-    pub fn proof(self) -> Proof {
-        match self {
-            Self::Totp => Proof::PasswordAndTotp,
-            Self::EmailCode => Proof::PasswordAndEmailCode,
-            Self::BackupCode => Proof::PasswordAndBackupCode,
-        }
-    }
-
     /// The answer to a wrong code.
     #[must_use]
     pub fn wrong(self) -> Refusal {

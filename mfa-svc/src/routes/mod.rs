@@ -3,6 +3,7 @@
 pub mod backup_codes;
 pub mod disable;
 pub mod enable;
+pub mod passkey;
 pub mod send_otp;
 pub mod totp_uri;
 pub mod trusted_devices;

@@ -7,7 +7,7 @@ use contract::{
     cookies::Remember,
     mail::FactorChange,
     schema::Refused,
-    session::{ClientInfo, CreateSession, Lifetime},
+    session::{ClientInfo, Lifetime},
     user::User,
 };
 use http::HeaderMap;
@@ -20,9 +20,10 @@ use utoipa::ToSchema;
 use crate::{
     app::App,
     changes::{self, Change},
-    model::factor::Factor,
+    model::{factor::Factor, sign_in::Authenticated},
     prover::{HalfWay, Prover},
     proving::{self, Proven},
+    sign_ins,
     store::{challenges, trusted_devices, two_factors},
     turns::Turn,
 };
@@ -237,7 +238,7 @@ async fn count(
     Ok(WithCookies(cookies, body(opened.token.expose(), &user.user)))
 }
 
-/// The factor that was owed has been given: the sign-in goes on where the password left
+/// The factor that was owed has been given: the sign-in goes on where the first one left
 /// it, on the word of the user as they were then.
 async fn complete_sign_in(
     app: &App,
@@ -263,8 +264,9 @@ async fn complete_sign_in(
 
     let lifetime = challenge.lifetime;
     let client = request.client.clone();
-    let create = CreateSession { user: challenge.user, proof: factor.proof(), lifetime, client };
-    let opened = app.bus.request(&create).await.map_err(|error| not_opened(app, error))?;
+    let authenticated = Authenticated::by_both(challenge.user, challenge.first, factor);
+    let opened = sign_ins::open(app, authenticated, lifetime, client).await;
+    let opened = opened.map_err(|error| not_opened(app, error))?;
     let remember = if lifetime == Lifetime::Standard { Remember::Yes } else { Remember::No };
     let had = app.deployment.cookies.dont_remember(&request.headers);
     let trusted: Option<(&UserId, &DeviceToken)> =

@@ -7,6 +7,8 @@ use contract::{session::Lifetime, user::UserSnapshot};
 use service_kit::{Fault, While};
 use sqlx::{PgExecutor, types::Json};
 
+use crate::model::sign_in::FirstFactor;
+
 pub const LIFETIME: Duration = Duration::from_mins(10);
 /// Codes that are judged for one challenge.
 pub const ATTEMPTS: i32 = 5;
@@ -15,26 +17,42 @@ pub const ATTEMPTS: i32 = 5;
 #[derive(Debug, Clone)]
 pub struct Challenge {
     pub digest: TokenDigest,
-    /// The user as they were when the password was judged.
+    /// The user as they were when the first factor was judged.
     pub user: UserSnapshot,
+    pub first: FirstFactor,
     pub lifetime: Lifetime,
+}
+
+impl FirstFactor {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Passkey => "passkey",
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        if name == Self::Passkey.name() { Self::Passkey } else { Self::Password }
+    }
 }
 
 pub async fn insert(
     db: impl PgExecutor<'_>,
     token: &ChallengeToken,
-    user: &UserSnapshot,
+    (user, first): (&UserSnapshot, FirstFactor),
     lifetime: Lifetime,
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query(
-        "INSERT INTO challenge (digest, user_id, snapshot, remember, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO challenge (digest, user_id, snapshot, remember, expires_at, first_factor) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(token.digest().as_bytes())
     .bind(&user.user.id)
     .bind(Json(user))
     .bind(lifetime == Lifetime::Standard)
     .bind(now + LIFETIME)
+    .bind(first.name())
     .execute(db)
     .await
     .doing("storing a challenge")
@@ -46,17 +64,18 @@ pub async fn find(
     digest: TokenDigest,
     now: Timestamp,
 ) -> Result<Option<Challenge>, Fault> {
-    let row: Option<(Json<UserSnapshot>, bool)> = sqlx::query_as(
-        "SELECT snapshot, remember FROM challenge WHERE digest = $1 AND expires_at > $2",
+    let row: Option<(Json<UserSnapshot>, bool, String)> = sqlx::query_as(
+        "SELECT snapshot, remember, first_factor FROM challenge WHERE digest = $1 AND expires_at > $2",
     )
     .bind(digest.as_bytes())
     .bind(now)
     .fetch_optional(db)
     .await
     .doing("finding a challenge")?;
-    Ok(row.map(|(Json(user), remember)| Challenge {
+    Ok(row.map(|(Json(user), remember, first)| Challenge {
         digest,
         user,
+        first: FirstFactor::named(&first),
         lifetime: if remember { Lifetime::Standard } else { Lifetime::Short },
     }))
 }

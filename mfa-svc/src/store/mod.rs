@@ -2,9 +2,11 @@
 
 pub mod allowances;
 pub mod backup_codes;
+pub mod ceremonies;
 pub mod challenges;
 pub mod email_codes;
 pub mod guards;
+pub mod passkeys;
 pub mod trusted_devices;
 pub mod two_factors;
 
@@ -24,6 +26,7 @@ pub async fn forget_grants(tx: &mut PgConnection, user: &UserId) -> Result<(), F
 pub async fn purge_over(db: &PgPool, now: Timestamp) -> Result<(), Fault> {
     for statement in [
         "DELETE FROM challenge WHERE expires_at <= $1",
+        "DELETE FROM passkey_ceremony WHERE expires_at <= $1",
         "DELETE FROM email_code WHERE expires_at <= $1",
         "DELETE FROM trusted_device WHERE expires_at <= $1",
         "DELETE FROM allowance WHERE ends_at <= $1",

@@ -46,6 +46,17 @@ pub fn check(known: &KnownUser, proven_at: i64, now: Timestamp) -> Result<(), Re
     Ok(())
 }
 
+/// Refuses a proof that leaves a second factor owed. Whoever asks has decided that already,
+/// in the same words; here is the last place where it could be forgotten, and the one that
+/// knows the newest of the user.
+pub fn check_proof(known: &KnownUser, proof: Proof) -> Result<(), Refusal> {
+    if proof.suffices_for(&known.snapshot.user) {
+        Ok(())
+    } else {
+        Err(Refusal::FailedToCreateSession)
+    }
+}
+
 /// Judges whether somebody may act as a user, from the session they are in. Nobody
 /// does so while they already act as somebody (contract 5.5).
 pub fn check_impersonation(

@@ -106,6 +106,13 @@ fn name(proof: Proof) -> &'static str {
         Proof::PasswordAndTotp => "password_and_totp",
         Proof::PasswordAndEmailCode => "password_and_email_code",
         Proof::PasswordAndBackupCode => "password_and_backup_code",
+        Proof::PasskeyWithUserVerification => "passkey_with_user_verification",
+        Proof::Passkey => "passkey",
+        Proof::PasskeyOnTrustedDevice => "passkey_on_trusted_device",
+        Proof::PasskeyAndTotp => "passkey_and_totp",
+        Proof::PasskeyAndEmailCode => "passkey_and_email_code",
+        Proof::PasskeyAndBackupCode => "passkey_and_backup_code",
+        Proof::PasskeyRegistration => "passkey_registration",
     }
 }
 

@@ -36,6 +36,10 @@ fn way(path: &str, scene: &Scene) -> Option<Way> {
         "reset-password" => Way::In(json!({ "token": "x", "newPassword": "another horse" })),
         "request-password-reset" | "send-verification-email" => Way::In(json!({ "email": email })),
         "admin/stop-impersonating" => Way::In(json!({})),
+        // Without a passkey here; with one in `passkeys/second_factor.rs`.
+        "passkey/verify-authentication" | "passkey/verify-registration" => {
+            Way::In(json!({ "response": {}, "createSession": true }))
+        }
         "ok"
         | "error"
         | "get-session"
@@ -62,6 +66,11 @@ fn way(path: &str, scene: &Scene) -> Option<Way> {
         | "two-factor/send-otp"
         | "two-factor/list-trusted-devices"
         | "two-factor/revoke-trusted-device"
+        | "passkey/generate-register-options"
+        | "passkey/generate-authenticate-options"
+        | "passkey/list-user-passkeys"
+        | "passkey/update-passkey"
+        | "passkey/delete-passkey"
         | "open-api/generate-schema" => Way::No,
         _ if path.starts_with("admin/") => Way::No,
         _ => return None,

@@ -1,0 +1,57 @@
+//! What follows when a user has another passkey than before, or one less.
+//!
+//! It is a changed factor: in the transaction that makes the change, sign-ins that are half
+//! way end, no device is trusted any more, and it is promised that the user's other
+//! sessions end and that the user gets a mail. The session of the change goes on as it is.
+
+use contract::{
+    Call,
+    mail::{PasskeyChange, Template},
+    session::{RevokeReason, RevokeUser},
+    user::UserSnapshot,
+};
+use service_kit::{Current, Fault, delivery::ask, outbox};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{app::App, promises, store};
+
+/// What session-svc has been promised to be told.
+pub struct Changed {
+    id: Uuid,
+    revoke: RevokeUser,
+    change: PasskeyChange,
+}
+
+impl Changed {
+    /// `passkey` is its name.
+    pub async fn make(
+        tx: &mut PgConnection,
+        current: &Current,
+        passkey: Option<String>,
+        change: PasskeyChange,
+    ) -> Result<Self, Fault> {
+        let user = &current.live.user;
+        store::forget_grants(&mut *tx, &user.id).await?;
+        let revoke = RevokeUser {
+            user: UserSnapshot { version: current.live.version.user, user: user.clone() },
+            reason: RevokeReason::SecondFactorChanged,
+            keep: Some(current.live.session.id.clone()),
+        };
+        let id = Uuid::now_v7();
+        outbox::promise_to_keep_now(&mut *tx, id, RevokeUser::SUBJECT, &revoke).await?;
+        let (name, passkey) = (user.name.clone(), passkey.unwrap_or_default());
+        promises::mail(tx, user, Template::PasskeyChanged { name, passkey, change }).await?;
+        Ok(Self { id, revoke, change })
+    }
+
+    /// Tries at once, after the commit. If it fails, the outbox goes on trying, and the
+    /// caller is told that it is not done yet.
+    pub async fn keep(self, app: &App) -> Result<(), Fault> {
+        app.bell.ring();
+        app.metrics.passkey_changed(self.change);
+        tracing::info!(target: "security", { user.id = %self.revoke.user.user.id, change = self.change.name() }, "a user's passkeys were changed");
+        ask(&app.bus, &self.revoke).await?;
+        outbox::close(&app.db, self.id).await
+    }
+}
