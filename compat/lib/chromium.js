@@ -2,6 +2,7 @@
 
 import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
+import { Authenticator } from './authenticator.js';
 import { freshEmail, PASSWORD } from './people.js';
 import { target } from './target.js';
 
@@ -62,6 +63,30 @@ export class Visitor {
   async signOut() {
     await this.press('Sign out');
     await this.isSignedOut();
+  }
+
+  /** Begins to set up an app, which scans what the page shows. */
+  async setUpApp() {
+    await this.page.getByLabel('Your password').fill(PASSWORD);
+    await this.press('Set up an app');
+    const link = this.page.getByRole('link', { name: 'Open in an app' });
+    await link.waitFor();
+    this.app = new Authenticator(this.user, await link.getAttribute('href'));
+  }
+
+  async confirmApp() {
+    await this.page.getByLabel('First code').fill(await this.app.code());
+    await this.press('Confirm');
+    await this.page.getByLabel('First code').waitFor({ state: 'hidden' });
+  }
+
+  async giveCode(code) {
+    await this.page.getByLabel('Code', { exact: true }).fill(code);
+    await this.press('Continue');
+  }
+
+  isAskedForCode() {
+    return this.page.getByRole('heading', { name: 'One more step' }).waitFor();
   }
 
   async addPasskey(name) {

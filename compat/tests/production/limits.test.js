@@ -35,6 +35,13 @@ test('so it is for mails', async () => {
   }
 });
 
+test('and for codes', async () => {
+  const browser = new Browser();
+  const send = () => browser.post('/api/auth/two-factor/verify-totp', { code: '123456' });
+  assert.deepEqual(await statuses(4, send), [401, 401, 401, 429]);
+  assert.equal((await browser.post('/api/auth/two-factor/verify-otp', { code: '123456' })).status, 401);
+});
+
 test('a network of IPv6 is one address', async () => {
   const addresses = ['2001:db8:a:b::1', '2001:DB8:a:b::2', '2001:0db8:000a:000b:ffff:0:0:3', '2001:db8:a:b:1::'];
   const send = () => {

@@ -50,12 +50,17 @@ async function refresh() {
   await listPasskeys();
 }
 
+/** Goes on from a sign-in, unless a second factor is owed: then its form is there already. */
+async function goOn(data) {
+  if (data && !data.twoFactorRedirect) await refresh();
+}
+
 /** The browser offers passkeys where it fills in the e-mail, for as long as the page waits. */
 async function offerPasskeys() {
   if (!(await window.PublicKeyCredential?.isConditionalMediationAvailable?.())) return;
   const { data } = await auth.signIn.passkey({ autoFill: true });
   // Given up when another sign-in begins; nothing to tell.
-  if (data) await refresh();
+  await goOn(data);
 }
 
 async function listPasskeys() {
@@ -88,20 +93,19 @@ function button(text, act) {
 }
 
 onSubmit('sign-up', async (person) => {
-  if (told(await auth.signUp.email(person))) await refresh();
+  await goOn(told(await auth.signUp.email(person)));
 });
 
 onSubmit('sign-in', async (person) => {
-  const data = told(await auth.signIn.email(person));
-  if (data && !data.twoFactorRedirect) await refresh();
+  await goOn(told(await auth.signIn.email(person)));
 });
 
 onClick('sign-in-with-passkey', async () => {
-  if (told(await auth.signIn.passkey())) await refresh();
+  await goOn(told(await auth.signIn.passkey()));
 });
 
 onSubmit('give-code', async (given) => {
-  if (told(await auth.twoFactor.verifyTotp(given))) await refresh();
+  await goOn(told(await auth.twoFactor.verifyTotp(given)));
 });
 
 onSubmit('add-passkey', async ({ name }) => {
