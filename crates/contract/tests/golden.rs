@@ -1,4 +1,5 @@
-//! An example of every message between services, as it is on the wire.
+//! An example of every message between services, as it is on the wire; in
+//! `golden/previous` as the last release had it (docs/releases.md).
 //!
 //! When a test here fails, services of the last release and of this one no
 //! longer understand each other during a rolling change. Give the message a new
@@ -7,7 +8,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fmt::Debug, path::Path};
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+};
 
 use auth_types::{
     ChallengeToken, DeviceToken, Email, Roles, SessionId, SessionToken, Timestamp, TokenDigest,
@@ -26,6 +30,7 @@ use contract::{
     user::{User, UserSnapshot},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 fn keeps<T: Serialize + DeserializeOwned + Debug>(name: &str, example: &T) {
@@ -38,6 +43,66 @@ fn keeps<T: Serialize + DeserializeOwned + Debug>(name: &str, example: &T) {
     assert_eq!(now, golden, "{name} is written differently");
     let read: T = serde_json::from_str(&golden).expect("the golden file reads");
     assert_eq!(format!("{read:?}"), format!("{example:?}"), "{name} is read differently");
+    if let Ok(previous) = std::fs::read_to_string(previous(name)) {
+        understood_both_ways::<T>(name, &previous, &now);
+    }
+}
+
+fn previous(name: &str) -> PathBuf {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    golden.join("previous").join(format!("{name}.json"))
+}
+
+/// During a rolling change the last release sends to this one, and this one to it.
+fn understood_both_ways<T: DeserializeOwned>(name: &str, previous: &str, now: &str) {
+    let read = serde_json::from_str::<T>(previous);
+    assert!(read.is_ok(), "{name} of the last release is not read any more: {:?}", read.err());
+    let [previous, now] = [previous, now].map(|text| serde_json::from_str(text).unwrap());
+    if let Err(missing) = holds(&now, &previous) {
+        panic!("{name}: the last release expects {missing}");
+    }
+}
+
+/// Whether all that was there is there, in the same shape; more does no harm.
+fn holds(now: &Value, previous: &Value) -> Result<(), String> {
+    match (now, previous) {
+        (Value::Object(now), Value::Object(previous)) => {
+            previous.iter().try_for_each(|(key, previous)| {
+                let now = now.get(key).ok_or_else(|| key.clone())?;
+                holds(now, previous).map_err(|missing| format!("{key}.{missing}"))
+            })
+        }
+        (Value::Array(now), Value::Array(previous)) => {
+            if now.len() < previous.len() {
+                return Err(format!("{} entries", previous.len()));
+            }
+            now.iter().zip(previous).try_for_each(|(now, previous)| holds(now, previous))
+        }
+        _ if now == previous => Ok(()),
+        _ => Err(format!("{previous}, not {now}")),
+    }
+}
+
+#[test]
+fn no_message_of_the_last_release_is_gone() {
+    for entry in std::fs::read_dir(previous("x").parent().unwrap()).unwrap() {
+        let name = entry.unwrap().file_name();
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(&name);
+        assert!(here.exists(), "the last release still sends {}", name.display());
+    }
+}
+
+#[test]
+fn what_is_missing_in_a_message_is_named() {
+    let previous = json!({ "user": { "id": "a", "roles": ["x", "y"] } });
+    for (now, missing) in [
+        (json!({ "user": { "id": "a", "roles": ["x", "y", "z"] }, "more": 1 }), None),
+        (json!({ "user": { "roles": ["x", "y"] } }), Some("user.id")),
+        (json!({ "user": { "id": 7, "roles": ["x", "y"] } }), Some("user.id.\"a\", not 7")),
+        (json!({ "user": { "id": "a", "roles": ["x"] } }), Some("user.roles.2 entries")),
+    ] {
+        assert_eq!(holds(&now, &previous).err(), missing.map(str::to_owned));
+    }
 }
 
 fn at(text: &str) -> Timestamp {

@@ -77,6 +77,9 @@ impl Bus {
         let server: ServerAddr = url.parse().doing("reading NATS_URL")?;
         let client = credentials(&server)
             .name(kit.service())
+            // Nobody else may listen there (deploy/nats/users.conf).
+            .custom_inbox_prefix(format!("_INBOX.{}", kit.service()))
+            .event_callback(report)
             .retry_on_initial_connect()
             .ping_interval(Duration::from_secs(5))
             .reconnect_delay_callback(|attempts| {
@@ -255,6 +258,14 @@ impl Bus {
         if let Err(fault) = sent.await {
             tracing::warn!(subject, error = %Chain(&fault), "an answer was not sent");
         }
+    }
+}
+
+/// What the server complains of, above all a permission that is missing in
+/// `deploy/nats/users.conf`: whoever made the request only sees that nothing comes back.
+async fn report(event: async_nats::Event) {
+    if let async_nats::Event::ServerError(error) = event {
+        tracing::error!(%error, "NATS complains");
     }
 }
 

@@ -5,7 +5,9 @@
 //! them all; a secret is never echoed. The same reading, without an environment,
 //! is what `--help` prints.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt::Display, str::FromStr};
+use std::{cell::RefCell, collections::BTreeMap, fmt::Display, net::SocketAddr, str::FromStr};
+
+use anyhow::Context;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -144,6 +146,15 @@ impl Env {
         }
     }
 
+    /// An address that was read before, as it was read.
+    pub fn address(&self, name: &str) -> anyhow::Result<SocketAddr> {
+        let described = self.described.borrow();
+        let default = described.iter().find(|variable| variable.name == name);
+        let default = default.and_then(|variable| variable.default.clone());
+        let text = self.text(name).or(default).with_context(|| format!("{name} is not set"))?;
+        text.parse().with_context(|| format!("{name} is {text:?}"))
+    }
+
     /// What `--help` prints of the variables that were read.
     #[must_use]
     pub fn help(&self) -> String {
@@ -224,6 +235,18 @@ mod tests {
             message.contains("KEY is unfit: expected more") && !message.contains("hunter2"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn an_address_is_the_one_that_was_read_or_its_default() {
+        for (set, expected) in [(None, "127.0.0.1:3002"), (Some("0.0.0.0:1"), "0.0.0.0:1")] {
+            let set: Vec<_> = set.map(|address| ("ADMIN_ADDR", address)).into_iter().collect();
+            let env = env(&set);
+            let read: Option<SocketAddr> = env.or("ADMIN_ADDR", "127.0.0.1:3002", "the port");
+            assert_eq!(env.address("ADMIN_ADDR").ok(), read);
+            assert_eq!(read.map(|address| address.to_string()).as_deref(), Some(expected));
+        }
+        assert!(env(&[]).address("ADMIN_ADDR").is_err());
     }
 
     #[test]

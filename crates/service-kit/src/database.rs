@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_millis(200);
 pub fn open(
     url: &str,
     schema: &'static str,
-    migrations: Migrator,
+    mut migrations: Migrator,
     max_connections: u32,
     kit: &mut Kit,
 ) -> Result<PgPool, Fault> {
@@ -38,6 +38,9 @@ pub fn open(
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy_with(options);
 
+    // After a rollback the schema is that of a later release, which we can live with
+    // (docs/releases.md).
+    migrations.set_ignore_missing(true);
     let migrated = CancellationToken::new();
     let (task_pool, done, stop) = (pool.clone(), migrated.clone(), kit.shutdown().clone());
     kit.spawn(async move {
@@ -76,9 +79,14 @@ async fn migrate(pool: &PgPool, schema: &'static str, migrations: &Migrator) -> 
     migrations.run(pool).await.doing("running migrations")
 }
 
-/// Two processes that create a schema at once can collide even with `IF NOT
-/// EXISTS`; the loser tries again.
+/// Where the schema is there (`deploy/postgres/roles.sql`), the service's role need not
+/// be allowed to make one. Two processes that make it at once can collide even with `IF
+/// NOT EXISTS`; the loser tries again.
 async fn create_schema(pool: &PgPool, schema: &'static str) -> Result<(), Fault> {
+    let there = sqlx::query_scalar("SELECT to_regnamespace($1) IS NOT NULL").bind(schema);
+    if there.fetch_one(pool).await.doing("looking for the schema")? {
+        return Ok(());
+    }
     let statement = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
     sqlx::query(statement).execute(pool).await.doing("creating the schema").map(|_| ())
 }

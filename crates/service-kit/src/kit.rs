@@ -12,7 +12,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     admin::{self, Readiness},
     config::Env,
-    telemetry,
+    healthcheck, telemetry,
+    version::{self, COMMIT, VERSION},
 };
 
 /// How long a stopping service may take to finish what it has begun.
@@ -76,6 +77,7 @@ impl Kit {
 
     /// Serves the admin port. Called last: what registers later is not measured.
     pub async fn serve_admin(&mut self, addr: SocketAddr) -> anyhow::Result<()> {
+        version::register(&mut self.registry);
         let registry = std::mem::take(&mut self.registry);
         admin::serve(addr, registry, self).await
     }
@@ -141,14 +143,22 @@ pub fn configure<C>(
             let env = Env::default();
             read(&env);
             say(&format!(
-                "{service}: {about}\n\nEnvironment variables, each also as NAME_FILE:\n{}",
+                "{service}: {about}\n\n`{service} healthcheck` asks the one that runs here \
+                 whether it is ready; `--version` says what it is.\n\nEnvironment variables, each also as NAME_FILE:\n{}",
                 env.help()
             ));
             return Err(ExitCode::SUCCESS);
         }
         Some("--version" | "-V") => {
-            say(&format!("{service} {}\n", env!("CARGO_PKG_VERSION")));
+            say(&format!("{service} {VERSION} ({COMMIT})\n"));
             return Err(ExitCode::SUCCESS);
+        }
+        Some("healthcheck") => {
+            // Read as the service reads it, with the same default, whatever else is wrong.
+            let env = Env::of_process();
+            read(&env);
+            let asked = env.address("ADMIN_ADDR").and_then(healthcheck::ask);
+            return Err(asked.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS));
         }
         Some(other) => {
             return Err(fail(&anyhow::anyhow!("unknown argument {other}; try --help")));
@@ -159,6 +169,7 @@ pub fn configure<C>(
     let config = read(&env);
     let (config, format, filter) = env.finish(config).map_err(|problems| fail(&problems.into()))?;
     telemetry::start(service, format, &filter);
+    tracing::info!(version = VERSION, commit = COMMIT, "starting");
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider was already installed");
     }

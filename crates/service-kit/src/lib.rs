@@ -17,6 +17,7 @@ pub mod deployment;
 pub mod error;
 pub mod fault;
 pub mod fields;
+pub mod healthcheck;
 pub mod http_server;
 pub mod kit;
 pub mod metrics;
@@ -24,6 +25,7 @@ pub mod outbox;
 pub mod redis_link;
 pub mod request_id;
 pub mod telemetry;
+pub mod version;
 
 pub use admin_caller::AdminCaller;
 pub use answer::{Answered, WithCookies};

@@ -37,13 +37,14 @@ impl Stack {
         let new_secrets = !dirs.secrets().exists();
         let secrets = Secrets::read_or_create(&dirs.secrets())?;
         let mut urls = Urls::new(ports, &secrets, &dirs);
-        let shared = env::shared(
-            env::wanted(ports, &urls, &dirs, &secrets),
-            std::env::vars_os(),
-            env::forced(&urls),
-            &options.env,
-        );
-        if let Some(frontend_url) = shared.get(OsStr::new("FRONTEND_URL")) {
+        let wanted = env::wanted(ports, &urls, &dirs, &secrets);
+        let services = urls.services.clone();
+        let env_of = |process| {
+            let forced = services.get(&process).map(env::forced).unwrap_or_default();
+            let env = env::layered(wanted.clone(), std::env::vars_os(), forced, &options.env);
+            env::of(process, env, ports)
+        };
+        if let Some(frontend_url) = env_of(Process::Gateway).get(OsStr::new("FRONTEND_URL")) {
             urls.frontend_url = frontend_url.to_string_lossy().into_owned();
         }
         write_private(&dirs.routes(), env::routes(ports).as_bytes())?;
@@ -51,7 +52,8 @@ impl Stack {
         let plan = Plan { dirs: &dirs, ports, secrets: &secrets, new_secrets, console };
         let mut launches = Vec::new();
         for &process in &options.processes {
-            launches.push((process, plan.launch(process, &options.bin_dir, &shared).await?));
+            let launch = plan.launch(process, &options.bin_dir, env_of(process)).await?;
+            launches.push((process, launch));
         }
 
         let record = Record {
@@ -88,12 +90,7 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    async fn launch(
-        &self,
-        process: Process,
-        bin_dir: &Path,
-        shared: &Environment,
-    ) -> Result<Launch> {
+    async fn launch(&self, process: Process, bin_dir: &Path, env: Environment) -> Result<Launch> {
         let Self { dirs, ports, secrets, new_secrets, console } = *self;
         match process {
             Process::Postgres => {
@@ -101,7 +98,7 @@ impl Plan<'_> {
             }
             Process::Redis => redis::prepare(dirs, ports, secrets),
             Process::Nats => nats::prepare(dirs, ports, secrets),
-            ours => Ok(Launch::new(bin_dir.join(ours.name())).env(env::of(ours, shared, ports))),
+            ours => Ok(Launch::new(bin_dir.join(ours.name())).env(env)),
         }
     }
 }

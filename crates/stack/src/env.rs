@@ -13,21 +13,29 @@ use crate::launch::Environment;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::secrets::Secrets;
-use crate::urls::Urls;
+use crate::urls::{StoreUrls, Urls};
 
 type Variables = Vec<(&'static str, String)>;
+/// `None` is not set, whatever the outside says.
+type Forced = Vec<(&'static str, Option<String>)>;
 
-/// The same for all services: a variable that a service does not know does no harm.
-pub(crate) fn shared(
+/// What a process is told before its addresses: a variable that it does not know does no
+/// harm.
+pub(crate) fn layered(
     wanted: Variables,
     outside: impl IntoIterator<Item = (OsString, OsString)>,
-    forced: Variables,
+    forced: Forced,
     asked_for: &[(String, String)],
 ) -> Environment {
     let mut env = Environment::new();
     env.extend(wanted.into_iter().map(|(name, value)| (name.into(), value.into())));
     env.extend(outside);
-    env.extend(forced.into_iter().map(|(name, value)| (name.into(), value.into())));
+    for (name, value) in forced {
+        match value {
+            Some(value) => env.insert(name.into(), value.into()),
+            None => env.remove(OsStr::new(name)),
+        };
+    }
     env.extend(asked_for.iter().map(|(name, value)| (name.into(), value.into())));
     // The panel checks who signed the assertion: the gateway, by its public name.
     if let Some(api_url) = env.get(OsStr::new("API_URL")).cloned() {
@@ -36,8 +44,7 @@ pub(crate) fn shared(
     env
 }
 
-pub(crate) fn of(process: Process, shared: &Environment, ports: Ports) -> Environment {
-    let mut env = shared.clone();
+pub(crate) fn of(process: Process, mut env: Environment, ports: Ports) -> Environment {
     let own = [("LISTEN_ADDR", ports.listen(process)), ("ADMIN_ADDR", ports.admin(process))];
     for (name, address) in own {
         match address {
@@ -68,11 +75,13 @@ pub(crate) fn wanted(ports: Ports, urls: &Urls, dirs: &Dirs, secrets: &Secrets) 
     ]
 }
 
-pub(crate) fn forced(urls: &Urls) -> Variables {
+/// The stores, each with the process's own account, or not at all.
+pub(crate) fn forced(stores: &StoreUrls) -> Forced {
+    let stores = stores.clone();
     vec![
-        ("DATABASE_URL", urls.database_url.clone()),
-        ("REDIS_URL", urls.redis_url.clone()),
-        ("NATS_URL", urls.nats_url.clone()),
+        ("DATABASE_URL", stores.database_url),
+        ("REDIS_URL", stores.redis_url),
+        ("NATS_URL", stores.nats_url),
     ]
 }
 
@@ -147,9 +156,10 @@ mod tests {
             ("NODE_ENV", "development".to_owned()),
             ("API_URL", "http://localhost:3001".to_owned()),
         ];
-        let forced = vec![("DATABASE_URL", "postgres://ours".to_owned())];
-        let shared = shared(wanted, outside, forced, &asked_for);
-        of(process, &shared, Ports::from_base(3000).expect("a good base"))
+        let forced =
+            vec![("DATABASE_URL", Some("postgres://ours".to_owned())), ("REDIS_URL", None)];
+        let env = layered(wanted, outside, forced, &asked_for);
+        of(process, env, Ports::from_base(3000).expect("a good base"))
     }
 
     fn value<'a>(env: &'a Environment, name: &str) -> Option<&'a str> {
@@ -168,9 +178,14 @@ mod tests {
     fn the_outside_cannot_move_a_stack_to_other_stores_or_ports() {
         let env = env_of(
             Process::Identity,
-            &[("DATABASE_URL", "postgres://prod"), ("LISTEN_ADDR", "0.0.0.0:80")],
+            &[
+                ("DATABASE_URL", "postgres://prod"),
+                ("REDIS_URL", "redis://prod"),
+                ("LISTEN_ADDR", "0.0.0.0:80"),
+            ],
             &[],
         );
+        assert_eq!(value(&env, "REDIS_URL"), None, "it has no account there");
         assert_eq!(value(&env, "DATABASE_URL"), Some("postgres://ours"));
         assert_eq!(value(&env, "LISTEN_ADDR"), Some("127.0.0.1:3003"));
         assert_eq!(value(&env, "ADMIN_ADDR"), Some("127.0.0.1:3004"));

@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+mod accounts;
 mod assemble;
 mod attached;
 mod console;
@@ -53,4 +54,4 @@ pub use options::Options;
 pub use process::Process;
 pub use programs::bin_dir;
 pub use stack::Stack;
-pub use urls::Urls;
+pub use urls::{StoreUrls, Urls};

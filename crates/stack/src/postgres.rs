@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::accounts::postgres_roles;
 use crate::console::Console;
 use crate::dirs::{Dirs, make, unless_missing};
 use crate::launch::{Account, Launch};
@@ -17,9 +18,7 @@ use crate::ports::Ports;
 use crate::process::Process;
 use crate::programs;
 use crate::secrets::Secrets;
-
-const USER: &str = "stellar";
-const DATABASE: &str = "stellar";
+use crate::urls::{DATABASE, SUPERUSER};
 
 pub(crate) async fn prepare(
     dirs: &Dirs,
@@ -82,7 +81,7 @@ async fn create(
     Launch::new(bin.join("initdb"))
         .args([
             "--username",
-            USER,
+            SUPERUSER,
             "--auth",
             "scram-sha-256",
             "--encoding",
@@ -104,8 +103,21 @@ async fn create(
         .run_as(account)
         .run(Process::Postgres, &format!("CREATE DATABASE {DATABASE};\n"))
         .await?;
+    // Statements end with an empty line (-j), so that they may have several lines.
+    Launch::new(bin.join("postgres"))
+        .args(["--single".as_ref(), "-j".as_ref(), "-D".as_ref(), cluster.as_os_str()])
+        .args(["-v", "log_statement=none", DATABASE])
+        .run_as(account)
+        .run(Process::Postgres, &without_comments(&postgres_roles(secrets)))
+        .await?;
     fs::rename(&cluster, data).context("putting the cluster in its place")?;
     fs::remove_dir_all(&unfinished).context("removing what initdb read")
+}
+
+/// Single-user mode takes statements and nothing else.
+fn without_comments(sql: &str) -> String {
+    let lines = sql.lines().filter(|line| !line.starts_with("--"));
+    lines.chain(["", ""]).collect::<Vec<_>>().join("\n")
 }
 
 /// The user to run Postgres as, when it cannot be ours.

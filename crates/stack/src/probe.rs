@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::accounts::OPERATOR;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::secrets::Secrets;
@@ -24,7 +25,8 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn new(ports: Ports, secrets: &Secrets) -> Self {
-        Self { ports, redis_question: format!("AUTH {}\r\nPING\r\n", secrets.redis_password) }
+        let password = &secrets.redis_password;
+        Self { ports, redis_question: format!("AUTH {OPERATOR} {password}\r\nPING\r\n") }
     }
 
     pub(crate) async fn is_ready(&self, process: Process) -> bool {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::accounts::redis_users;
 use crate::dirs::Dirs;
 use crate::launch::Launch;
 use crate::ports::Ports;
@@ -14,19 +15,21 @@ use crate::secrets::{Secrets, write_private};
 pub(crate) fn prepare(dirs: &Dirs, ports: Ports, secrets: &Secrets) -> Result<Launch> {
     let file = dirs.redis().join("redis.conf");
     let port = ports.listen(Process::Redis).map_or(0, |address| address.port());
-    write_private(&file, config(port, &secrets.redis_password, &dirs.redis()).as_bytes())?;
+    let users = dirs.redis().join("users.acl");
+    write_private(&users, redis_users(secrets).as_bytes())?;
+    write_private(&file, config(port, &users, &dirs.redis()).as_bytes())?;
     Ok(Launch::new(programs::redis()?).args([&file]))
 }
 
 /// It never saves by itself, as it only holds copies. A `SAVE` writes
 /// `dump.rdb`, which the next start reads: so a test can bring back the past.
-fn config(port: u16, password: &str, dir: &Path) -> String {
+fn config(port: u16, users: &Path, dir: &Path) -> String {
     // Quoted as JSON, whose escapes Redis reads alike.
-    let dir = serde_json::Value::from(dir.to_string_lossy());
+    let [users, dir] = [users, dir].map(|path| serde_json::Value::from(path.to_string_lossy()));
     format!(
         r#"bind 127.0.0.1
 port {port}
-requirepass {password}
+aclfile {users}
 dir {dir}
 dbfilename dump.rdb
 save ""
@@ -43,8 +46,12 @@ mod tests {
 
     #[test]
     fn a_directory_may_have_spaces() {
-        let config = config(3012, "pw", Path::new("/tmp/my stack/redis"));
+        let dir = Path::new("/tmp/my stack/redis");
+        let config = config(3012, &dir.join("users.acl"), dir);
         assert!(config.contains("\ndir \"/tmp/my stack/redis\"\n"), "{config}");
-        assert!(config.contains("\nport 3012\nrequirepass pw\n"), "{config}");
+        assert!(
+            config.contains("\nport 3012\naclfile \"/tmp/my stack/redis/users.acl\"\n"),
+            "{config}"
+        );
     }
 }

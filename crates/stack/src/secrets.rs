@@ -1,5 +1,6 @@
 //! The passwords of one stack, made once and kept beside its state.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -11,6 +12,8 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
+use crate::process::Process;
+
 /// No `Debug`: what cannot be printed cannot end in a log.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Secrets {
@@ -18,6 +21,8 @@ pub(crate) struct Secrets {
     pub(crate) redis_password: String,
     pub(crate) nats_password: String,
     pub(crate) better_auth_secret: String,
+    /// Of each service's own users at the stores.
+    services: BTreeMap<Process, String>,
 }
 
 impl Secrets {
@@ -27,7 +32,16 @@ impl Secrets {
             redis_password: random_hex()?,
             nats_password: random_hex()?,
             better_auth_secret: random_hex()?,
+            services: Process::ALL
+                .into_iter()
+                .map(|process| Ok((process, random_hex()?)))
+                .collect::<Result<_>>()?,
         })
+    }
+
+    /// The password of a service at the stores.
+    pub(crate) fn of(&self, process: Process) -> &str {
+        self.services.get(&process).map_or("", String::as_str)
     }
 
     pub(crate) fn read(file: &Path) -> Result<Self> {

@@ -5,12 +5,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::{OPERATOR, nats_user, postgres_role, redis_user};
 use crate::dirs::Dirs;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::secrets::Secrets;
 
-/// The store URLs hold the stack's passwords, hence no `Debug`.
+/// Postgres' superuser here, and the database's name.
+pub(crate) const SUPERUSER: &str = "stellar";
+pub(crate) const DATABASE: &str = "stellar";
+
+/// The store URLs hold the stack's passwords, hence no `Debug`. Their users may do
+/// everything; each service has users of its own.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Urls {
     /// Where the gateway listens, `http://localhost:N+1`.
@@ -20,10 +26,31 @@ pub struct Urls {
     pub database_url: String,
     pub redis_url: String,
     pub nats_url: String,
+    /// The same with the accounts of each process.
+    pub services: BTreeMap<Process, StoreUrls>,
     /// The mails that were sent, one `.eml` file each.
     pub outbox: PathBuf,
     /// `/livez`, `/readyz` and, but for the panel, `/metrics` are below these.
     pub admin: BTreeMap<Process, String>,
+}
+
+/// The stores as one process reaches them: those where it has an account.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StoreUrls {
+    pub database_url: Option<String>,
+    pub redis_url: Option<String>,
+    pub nats_url: Option<String>,
+}
+
+impl StoreUrls {
+    fn new(process: Process, ports: Ports, secrets: &Secrets) -> Self {
+        let password = secrets.of(process);
+        Self {
+            database_url: postgres_role(process).map(|role| database_url(ports, role, password)),
+            redis_url: redis_user(process).map(|user| redis_url(ports, user, password)),
+            nats_url: nats_user(process).map(|user| nats_url(ports, user, password)),
+        }
+    }
 }
 
 impl Urls {
@@ -37,23 +64,31 @@ impl Urls {
         Self {
             gateway_url: format!("http://localhost:{}", port(Process::Gateway)),
             frontend_url: format!("http://localhost:{base}"),
-            database_url: format!(
-                "postgres://stellar:{}@127.0.0.1:{}/stellar",
-                secrets.postgres_password,
-                port(Process::Postgres)
-            ),
-            redis_url: format!(
-                "redis://:{}@127.0.0.1:{}",
-                secrets.redis_password,
-                port(Process::Redis)
-            ),
-            nats_url: format!(
-                "nats://stellar:{}@127.0.0.1:{}",
-                secrets.nats_password,
-                port(Process::Nats)
-            ),
+            database_url: database_url(ports, SUPERUSER, &secrets.postgres_password),
+            redis_url: redis_url(ports, OPERATOR, &secrets.redis_password),
+            nats_url: nats_url(ports, OPERATOR, &secrets.nats_password),
+            services: Process::ALL
+                .into_iter()
+                .map(|process| (process, StoreUrls::new(process, ports, secrets)))
+                .collect(),
             outbox: dirs.outbox(),
             admin,
         }
     }
+}
+
+fn database_url(ports: Ports, user: &str, password: &str) -> String {
+    format!("postgres://{user}:{password}@{}/{DATABASE}", listens(ports, Process::Postgres))
+}
+
+fn redis_url(ports: Ports, user: &str, password: &str) -> String {
+    format!("redis://{user}:{password}@{}", listens(ports, Process::Redis))
+}
+
+fn nats_url(ports: Ports, user: &str, password: &str) -> String {
+    format!("nats://{user}:{password}@{}", listens(ports, Process::Nats))
+}
+
+fn listens(ports: Ports, store: Process) -> String {
+    ports.listen(store).map(|address| address.to_string()).unwrap_or_default()
 }

@@ -16,6 +16,7 @@ mod admin_sessions;
 mod admin_update_user;
 mod cookies;
 mod cors;
+mod credentials;
 mod delete_user;
 mod edge;
 mod email_change;

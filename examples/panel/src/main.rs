@@ -12,13 +12,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use tokio::net::TcpListener;
+use clap::{Parser, Subcommand};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// An example application behind the gateway
 #[derive(Parser)]
+#[command(version)]
 struct Config {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[arg(long, env, default_value = "127.0.0.1:3010")]
     listen_addr: SocketAddr,
     /// Where the gateway publishes the keys it signs with
@@ -35,11 +38,26 @@ struct Config {
     page_dir: Option<PathBuf>,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Whether the panel that runs here answers, for a container's health check
+    Healthcheck,
+}
+
+/// Whoever listens can answer: there is nothing that it needs.
+async fn healthcheck(address: SocketAddr) -> Result<()> {
+    let address = SocketAddr::new([127, 0, 0, 1].into(), address.port());
+    TcpStream::connect(address).await.map(drop).context("the panel does not answer")
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(coloured).init();
     let config = Config::parse();
+    if let Some(Command::Healthcheck) = config.command {
+        return healthcheck(config.listen_addr).await;
+    }
     let verifier = identity::Verifier::new(config.jwks_url, &config.issuer, &config.audience)?;
 
     let listener = TcpListener::bind(config.listen_addr).await;

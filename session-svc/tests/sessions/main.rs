@@ -2,5 +2,6 @@
 
 mod life;
 mod races;
+mod rollback;
 mod rotation;
 mod world;

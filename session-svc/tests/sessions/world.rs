@@ -22,7 +22,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let (stores, clock) = (Stores::start().await, Arc::new(ManualClock::at_present()));
+        Self::on(Stores::start().await, Arc::new(ManualClock::at_present())).await
+    }
+
+    /// The service's successor on the same stores.
+    pub(crate) async fn start_again(self) -> Self {
+        Self::on(self.stores, self.clock).await
+    }
+
+    async fn on(stores: Stores, clock: Arc<ManualClock>) -> Self {
         let env = stores.env();
         let config = Config::read(&env);
         let config = env.finish(config).expect("a configuration");
