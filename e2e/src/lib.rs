@@ -26,7 +26,7 @@ pub use authenticator::Authenticator;
 pub use browser::{Browser, PASSWORD, User, fresh_email};
 pub use mailbox::{link_in, mail_about, mail_to, mails_about, mails_to, path_in, text_of};
 pub use passkey::{Algorithm, How, Passkey, attestation_object};
-pub use raw::{raw_answers, raw_request};
+pub use raw::{Silence, Wire, raw_answers, raw_request};
 pub use shape::{
     CLEARED, expect_id, expect_session, expect_session_cookie, expect_user, instant, keys,
     seconds_between, text,

@@ -116,6 +116,7 @@ pub fn answer(gateway: &Gateway, session: &Session, error: &Error, ctx: &Ctx) ->
     match (error.etype(), error.esource()) {
         (ErrorType::HTTPStatus(413), _) => Some(too_large(dialect)),
         (ErrorType::HTTPStatus(400), _) => Some(bad_request(dialect)),
+        (ErrorType::InvalidHTTPHeader, ErrorSource::Downstream) => Some(bad_request(dialect)),
         (_, ErrorSource::Downstream) => None,
         (etype, _) => {
             gateway.metrics.upstream_failures.inc();

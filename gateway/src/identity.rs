@@ -1,7 +1,8 @@
 //! What an upstream is told of the caller.
 //!
 //! Whatever the client said about that is removed first, in every spelling, on
-//! every request: `X_User_Id` and `x-user-id` are one header to many frameworks.
+//! every request: `X_User_Id` and `x-user-id` are one header to many frameworks, and
+//! to some `x.user.id` is as well.
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,11 +54,21 @@ const ASSERTIONS: u64 = 100_000;
 
 #[must_use]
 pub fn is_ours(name: &HeaderName) -> bool {
-    OURS.contains(&name.as_str().replace('_', "-").as_str())
+    OURS.iter().any(|ours| is_spelling_of(name, ours))
 }
 
 fn is_forwarding(name: &HeaderName) -> bool {
-    FORWARDING.contains(&name.as_str().replace('_', "-").as_str())
+    FORWARDING.iter().any(|forwarding| is_spelling_of(name, forwarding))
+}
+
+/// A script's environment has `_` for all that is neither letter nor digit (RFC 3875,
+/// 4.1.18, as servers practise it). `ours` is in lower case, as every [`HeaderName`] is.
+fn is_spelling_of(name: &HeaderName, ours: &str) -> bool {
+    let name = name.as_str().as_bytes();
+    let alike = |(given, ours): (&u8, &u8)| {
+        given == ours || (*ours == b'-' && !given.is_ascii_alphanumeric())
+    };
+    name.len() == ours.len() && name.iter().zip(ours.as_bytes()).all(alike)
 }
 
 /// Removes everything a client could say about itself or the way it came.
@@ -174,7 +185,7 @@ mod tests {
         fn in_no_spelling(index in 0..OURS.len(), flips in any::<u64>()) {
             let spelled: String = OURS[index].char_indices().map(|(at, letter)| {
                 match (letter, flips >> at & 1) {
-                    ('-', 1) => '_',
+                    ('-', 1) => ['_', '.', '~', '!'][at % 4],
                     (letter, 1) => letter.to_ascii_uppercase(),
                     (letter, _) => letter,
                 }

@@ -2,7 +2,8 @@
 //!
 //! What a request meets, in order, a file for each step:
 //!
-//! 1. [`path`]: one canonical spelling, or no entry
+//! 1. [`head`]: a path, and not too much of anything; [`path`]: one canonical
+//!    spelling, or no entry
 //! 2. [`client_addr`]: where the caller is, past the proxies we trust
 //! 3. [`limits`]: how often they may ask
 //! 4. [`cors`]: which pages may read the answer
@@ -33,6 +34,7 @@ pub mod dress;
 pub mod edge;
 pub mod endings;
 pub mod failure;
+pub mod head;
 pub mod identity;
 pub mod limits;
 pub mod metrics;

@@ -15,7 +15,7 @@ use pingora::{
 use service_kit::{Fault, fault::Chain};
 
 use crate::{
-    access_log, client_addr::canonical_text, ctx::Ctx, failure, identity, reception,
+    access_log, client_addr::canonical_text, ctx::Ctx, failure, head, identity, reception,
     route_table::Destination, state::Gateway, upstream::Outcome,
 };
 
@@ -86,6 +86,7 @@ impl ProxyHttp for Proxy {
         request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        head::to_path(request)?;
         identity::strip(request);
         if !session.is_upgrade_req() {
             request.remove_header(&header::CONNECTION);

@@ -13,7 +13,7 @@ use crate::{
     client_addr::client_addr,
     cors,
     ctx::Ctx,
-    edge, path,
+    edge, head, path,
     route_table::{self, Destination, Dialect, dialect},
     session::Standing,
     state::Gateway,
@@ -91,6 +91,9 @@ async fn admit(
 /// What no route could make sense of.
 fn malformed(request: &RequestHeader) -> Option<Answer> {
     let path = request.uri.path();
+    if let Some(status) = head::unfit(request) {
+        return Some(Answer::empty(status));
+    }
     if request.method == Method::CONNECT || request.method == Method::TRACE {
         return Some(Answer::empty(StatusCode::METHOD_NOT_ALLOWED));
     }

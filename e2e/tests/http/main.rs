@@ -2,6 +2,7 @@
 
 mod jwt;
 
+mod abuse;
 mod accounts;
 mod acting_admin;
 mod admin_bans;
