@@ -115,8 +115,8 @@ pub fn answer(gateway: &Gateway, session: &Session, error: &Error, ctx: &Ctx) ->
     let dialect = dialect(session.req_header().uri.path());
     match (error.etype(), error.esource()) {
         (ErrorType::HTTPStatus(413), _) => Some(too_large(dialect)),
-        (ErrorType::HTTPStatus(400), _) => Some(bad_request(dialect)),
-        (ErrorType::InvalidHTTPHeader, ErrorSource::Downstream) => Some(bad_request(dialect)),
+        (ErrorType::HTTPStatus(400), _)
+        | (ErrorType::InvalidHTTPHeader, ErrorSource::Downstream) => Some(bad_request(dialect)),
         (_, ErrorSource::Downstream) => None,
         (etype, _) => {
             gateway.metrics.upstream_failures.inc();

@@ -1,6 +1,6 @@
 //! Heads of requests that two servers could read in two ways, or that are too large.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use pingora::{http::RequestHeader, prelude::Result};
 
 /// Largest head of a request: names and values of all headers, and the target.
@@ -14,7 +14,16 @@ pub fn unfit(request: &RequestHeader) -> Option<StatusCode> {
     if target.len() + headers.sum::<usize>() > HEAD_BYTES {
         return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
-    (!is_target(target)).then_some(StatusCode::BAD_REQUEST)
+    let fit = is_target(target) && has_one_length(request);
+    (!fit).then_some(StatusCode::BAD_REQUEST)
+}
+
+/// pingora takes a length that is given twice, and would pass both on; an upstream may
+/// add them up (RFC 9112, 6.3, lets us refuse).
+fn has_one_length(request: &RequestHeader) -> bool {
+    let mut lengths = request.headers.get_all(header::CONTENT_LENGTH).iter();
+    let digits = |length: &HeaderValue| length.as_bytes().iter().all(u8::is_ascii_digit);
+    lengths.next().is_none_or(digits) && lengths.next().is_none()
 }
 
 /// Whether this is a path or a whole URL (RFC 9112, 3.2.1 and 3.2.2), and nothing
@@ -74,6 +83,17 @@ mod tests {
         assert_eq!(unfit(&long), None);
         long.append_header("x-long", "x".repeat(4000)).expect("a header");
         assert_eq!(unfit(&long), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+
+    #[test]
+    fn a_body_has_one_length() {
+        for (lengths, fit) in [(&["5"][..], true), (&["5", "5"], false), (&["5, 5"], false)] {
+            let mut request = request(b"/");
+            for length in lengths {
+                request.append_header("content-length", *length).expect("a header");
+            }
+            assert_eq!(unfit(&request).is_none(), fit, "{lengths:?}");
+        }
     }
 
     #[test]

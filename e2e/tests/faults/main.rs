@@ -1,5 +1,6 @@
 //! What breaks, and what must not break with it. Each test has its own stack.
 
+mod abuse;
 mod accounts;
 mod doctor;
 mod first_setup;

@@ -14,7 +14,9 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation, decode, decode_header, get_current_timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -23,6 +25,9 @@ use tokio::sync::Mutex;
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
 /// So that a key the gateway has withdrawn is not believed for ever.
 const BELIEVE_KEYS_FOR: Duration = Duration::from_mins(5);
+
+/// Seconds.
+const LEEWAY: u64 = 5;
 
 /// What a verified token says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,7 +74,8 @@ impl Verifier {
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        validation.leeway = 5; // for clocks that differ a little
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY; // for clocks that differ a little
         let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
         let keys =
             Mutex::new(Keys { set: JwkSet { keys: Vec::new() }, fetched: None, asked: None });
@@ -82,7 +88,12 @@ impl Verifier {
         let key = self.key(&key_id).await?;
         let key = DecodingKey::from_jwk(&key).map_err(|_| Refused::Unauthorized)?;
         let token = decode(token, &key, &self.validation).map_err(|_| Refused::Unauthorized)?;
-        Ok(token.claims)
+        let claims: Claims = token.claims;
+        // The library looks at `exp` and `nbf` only.
+        if claims.iat > get_current_timestamp() + LEEWAY {
+            return Err(Refused::Unauthorized);
+        }
+        Ok(claims)
     }
 
     /// Whoever comes while the keys are being fetched waits for them, so that
@@ -209,6 +220,7 @@ mod tests {
             Claims { aud: "ws".to_owned(), ..claims() },
             Claims { iss: "http://elsewhere".to_owned(), ..claims() },
             Claims { exp: claims().iat - 60, ..claims() },
+            Claims { iat: claims().iat + 3600, exp: claims().exp + 3600, ..claims() },
         ];
         for claims in wrong {
             assert_eq!(

@@ -1,12 +1,12 @@
 //! Ways around the gateway (HD8, AU10), and what our answers tell (HD7).
 
-use e2e::{Answer, Browser, shared};
+use e2e::{Answer, Browser, dice, shared};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use reqwest::Method;
 use serde_json::json;
 use stack::Process;
 
-use super::{dice, folded, user};
+use super::{folded, user};
 
 /// Where a process listens; its own port is the one below that of its probes.
 async fn address(process: Process) -> String {

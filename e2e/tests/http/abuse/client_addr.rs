@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use e2e::dice;
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
-use super::{Line, dice};
+use super::Line;
 
 const REQUESTS: usize = 2000;
 

@@ -1,9 +1,9 @@
 //! `Connection:` as a way to take headers off, or to keep them (HD3).
 
-use e2e::{Silence, User};
+use e2e::{Silence, User, dice};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
-use super::{Line, as_a_script_sees, cookie_line, dice, user};
+use super::{Line, as_a_script_sees, cookie_line, user};
 
 const REQUESTS: usize = 2000;
 

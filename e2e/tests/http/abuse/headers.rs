@@ -1,10 +1,10 @@
 //! Callers who name themselves (HD1, HD2).
 
-use e2e::{Silence, User};
+use e2e::{Silence, User, dice};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use serde_json::Value;
 
-use super::{Line, as_a_script_sees, cookie_line, dice, folded, user};
+use super::{Line, as_a_script_sees, cookie_line, folded, user};
 
 const REQUESTS: usize = 2000;
 const FORGED: &str = "forged";

@@ -1,9 +1,9 @@
 //! Methods and forms of requests (PR9, CS4).
 
-use e2e::{Answer, Silence, shared};
+use e2e::{Answer, Silence, dice, shared};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
-use super::{Line, cookie_line, dice, user};
+use super::{Line, cookie_line, user};
 
 const KNOWN: [&str; 24] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "TRACK",

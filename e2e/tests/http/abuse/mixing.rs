@@ -1,10 +1,10 @@
 //! Many callers on one connection (PA6): a proxy in front of ours sends everybody's
 //! requests on the same few.
 
-use e2e::{User, Wire, admin, shared};
+use e2e::{User, Wire, admin, dice, shared};
 use rand::{RngExt, seq::IndexedRandom};
 
-use super::{cookie_line, dice, user};
+use super::{cookie_line, user};
 
 const REQUESTS: usize = 1500;
 

@@ -16,16 +16,7 @@ mod unread;
 use std::collections::BTreeMap;
 
 use e2e::{Answer, Browser, Silence, User, Wire, shared};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
-
-/// Randomness that can be had again: `SEED=7 cargo nextest run …`.
-fn dice() -> (u64, StdRng) {
-    #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
-    let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(|| rand::rng().random());
-    (seed, StdRng::seed_from_u64(seed))
-}
 
 /// A connection that is opened again whenever the gateway has closed it.
 struct Line {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{Answer, Silence};
+use e2e::{Answer, Silence, dice};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
-use super::{Line, dice};
+use super::Line;
 
 const LINES: usize = 4;
 const PATHS_OF_A_LINE: usize = 2500;

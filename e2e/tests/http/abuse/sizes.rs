@@ -1,10 +1,10 @@
 //! Too much of everything (PR7). That memory does not grow with it is tried in
 //! `faults/abuse/memory.rs`.
 
-use e2e::{Answer, Silence, Wire, shared};
+use e2e::{Answer, Silence, Wire, dice, shared};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
-use super::{Line, cookie_line, dice, user};
+use super::{Line, cookie_line, user};
 
 /// The answer, or nothing where the gateway hangs up on somebody who does not stop.
 async fn ask(request: &[u8]) -> Option<Answer> {

@@ -1,11 +1,10 @@
 //! Headers that other gateways have let decide (HD4, HD6, CS4).
 
-use e2e::Browser;
+use e2e::{Browser, dice, shared};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use reqwest::Method;
 
-use super::{dice, user};
-use e2e::shared;
+use super::user;
 
 const REQUESTS: usize = 1500;
 

@@ -1,9 +1,9 @@
 //! Bodies that nobody reads, on connections that stay open (PR3).
 
-use e2e::{Silence, Wire, shared};
+use e2e::{Silence, Wire, dice, shared};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
-use super::{cookie_line, dice, user};
+use super::{cookie_line, user};
 
 const REQUESTS: usize = 800;
 
