@@ -13,8 +13,8 @@ use contract::{
     jwt::{IdentityClaims, Signer, validity},
 };
 use http::{HeaderName, HeaderValue};
-use moka::sync::Cache;
 use pingora::http::RequestHeader;
+use quick_cache::{Equivalent, sync::Cache};
 use service_kit::{Fault, While};
 
 use crate::session::Principal;
@@ -50,7 +50,7 @@ const FORWARDING: [&str; 7] = [
 
 /// An assertion is used again for this long, so that most requests cost no signature.
 const ASSERTION_REUSE: Duration = Duration::from_secs(30);
-const ASSERTIONS: u64 = 100_000;
+const ASSERTIONS: usize = 100_000;
 
 #[must_use]
 pub fn is_ours(name: &HeaderName) -> bool {
@@ -84,25 +84,49 @@ pub fn strip(request: &mut RequestHeader) {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct AssertionKey {
+/// What the headers depend on: whoever changes gets another version.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
     session: SessionId,
     user_version: i64,
     audience: Arc<str>,
 }
 
-/// Makes `X-Identity-Token`.
+/// The same without owning it. It hashes alike, for its fields do.
+#[derive(Hash)]
+struct KeyRef<'a> {
+    session: &'a SessionId,
+    user_version: i64,
+    audience: &'a Arc<str>,
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.session == key.session
+            && self.user_version == key.user_version
+            && *self.audience == key.audience
+    }
+}
+
+/// The headers that name a caller to an upstream, written out.
+#[derive(Clone)]
+struct Assertion {
+    made_at: Timestamp,
+    headers: Arc<[(&'static str, HeaderValue); 5]>,
+}
+
+/// Names callers to upstreams, and vouches for it with `X-Identity-Token`.
 pub struct Assertions {
     issuer: String,
     signer: Signer,
-    made: Cache<AssertionKey, Arc<str>>,
+    made: Cache<Key, Assertion>,
 }
 
 impl Assertions {
     #[must_use]
     pub fn new(issuer: String, secrets: &RootSecrets) -> Self {
-        let made = Cache::builder().max_capacity(ASSERTIONS).time_to_live(ASSERTION_REUSE).build();
-        Self { issuer, signer: Signer::new(secrets, Purpose::IdentityAssertion), made }
+        let signer = Signer::new(secrets, Purpose::IdentityAssertion);
+        Self { issuer, signer, made: Cache::new(ASSERTIONS) }
     }
 
     /// Tells the upstream `audience` who is calling.
@@ -110,53 +134,64 @@ impl Assertions {
         &self,
         request: &mut RequestHeader,
         principal: &Principal,
-        audience: &str,
+        audience: &Arc<str>,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let (user, session) = (&principal.live().user, &principal.live().session);
-        let headers = [
-            (USER_ID, user.id.as_str()),
-            (USER_EMAIL, user.email.as_str()),
-            (USER_ROLE, user.role.as_str()),
-            (SESSION_ID, session.id.as_str()),
-            (IDENTITY_TOKEN, &*self.token(principal, audience, now)?),
-        ];
-        for (name, value) in headers {
-            let value = HeaderValue::from_str(value).doing("naming the caller to an upstream")?;
-            request.insert_header(name, value).doing("naming the caller to an upstream")?;
+        for (name, value) in self.headers(principal, audience, now)?.iter() {
+            request
+                .insert_header(*name, value.clone())
+                .doing("naming the caller to an upstream")?;
         }
         Ok(())
     }
 
-    fn token(
+    fn headers(
+        &self,
+        principal: &Principal,
+        audience: &Arc<str>,
+        now: Timestamp,
+    ) -> Result<Arc<[(&'static str, HeaderValue); 5]>, Fault> {
+        let (session, user_version) = (&principal.live().session.id, principal.live().version.user);
+        let made = self.made.get(&KeyRef { session, user_version, audience });
+        let is_young =
+            |made: &Assertion| made.made_at <= now && now < made.made_at + ASSERTION_REUSE;
+        if let Some(made) = made.filter(is_young) {
+            return Ok(made.headers);
+        }
+        let headers = Arc::new(self.make(principal, audience, now)?);
+        let key = Key { session: session.clone(), user_version, audience: Arc::clone(audience) };
+        self.made.insert(key, Assertion { made_at: now, headers: Arc::clone(&headers) });
+        Ok(headers)
+    }
+
+    fn make(
         &self,
         principal: &Principal,
         audience: &str,
         now: Timestamp,
-    ) -> Result<Arc<str>, Fault> {
-        let key = AssertionKey {
-            session: principal.live().session.id.clone(),
-            user_version: principal.live().version.user,
-            audience: audience.into(),
-        };
-        if let Some(token) = self.made.get(&key) {
-            return Ok(token);
-        }
-        let (user, (iat, exp)) = (&principal.live().user, validity(now));
+    ) -> Result<[(&'static str, HeaderValue); 5], Fault> {
+        let (user, session) = (&principal.live().user, &principal.live().session);
+        let (iat, exp) = validity(now);
         let claims = IdentityClaims {
             iss: self.issuer.clone(),
             aud: audience.to_owned(),
             sub: user.id.clone(),
-            sid: key.session.clone(),
+            sid: session.id.clone(),
             email: user.email.clone(),
             name: user.name.clone(),
             role: user.role.clone(),
             iat,
             exp,
         };
-        let token: Arc<str> = self.signer.sign(&claims).doing("signing an assertion")?.into();
-        self.made.insert(key, Arc::clone(&token));
-        Ok(token)
+        let token = self.signer.sign(&claims).doing("signing an assertion")?;
+        let value = |text: &str| HeaderValue::from_str(text).doing("naming the caller");
+        Ok([
+            (USER_ID, value(user.id.as_str())?),
+            (USER_EMAIL, value(user.email.as_str())?),
+            (USER_ROLE, value(user.role.as_str())?),
+            (SESSION_ID, value(session.id.as_str())?),
+            (IDENTITY_TOKEN, value(&token)?),
+        ])
     }
 }
 
