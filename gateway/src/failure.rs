@@ -10,6 +10,7 @@ use std::time::Duration;
 use contract::PanelRefusal;
 use http::{Method, StatusCode};
 use pingora::{prelude::*, proxy::Session};
+use service_kit::absence;
 
 use crate::{
     answer::Answer,
@@ -49,6 +50,9 @@ pub fn time_left(ctx: &Ctx) -> Result<Timeouts> {
 
 /// Tells the upstream how its address did.
 pub fn observe(gateway: &Gateway, ctx: &Ctx, outcome: Outcome) {
+    if let (Destination::Service(service), Outcome::Answered) = (&ctx.destination, outcome) {
+        gateway.absences.over(service.name());
+    }
     if let (Some(upstream), Some(address)) = (&ctx.upstream, ctx.tried.last()) {
         upstream.observe(*address, outcome, &gateway.metrics);
     }
@@ -60,10 +64,32 @@ pub fn not_connected(
     ctx: &mut Ctx,
     mut error: Box<Error>,
 ) -> Box<Error> {
+    if waits_for_service(gateway, ctx) {
+        error.set_retry(true);
+        return error;
+    }
     observe(gateway, ctx, Outcome::Failed);
     let most = if is_repeatable(session) { retries_of(ctx).max(1) } else { 1 };
     error.set_retry(take_retry(gateway, ctx, most));
     error
+}
+
+/// Whether the service we could not connect to may be back in a moment.
+fn waits_for_service(gateway: &Gateway, ctx: &Ctx) -> bool {
+    match ctx.destination {
+        Destination::Service(service) => {
+            gateway.absences.is_short(service.name()) && time_left(ctx).is_ok()
+        }
+        _ => false,
+    }
+}
+
+/// Gives a service that is being restarted a moment, before it is tried again.
+#[expect(clippy::disallowed_methods, reason = "a pause between attempts")]
+pub async fn pause(ctx: &Ctx) {
+    if matches!(ctx.destination, Destination::Service(_)) && !ctx.tried.is_empty() {
+        tokio::time::sleep(absence::PAUSE).await;
+    }
 }
 
 pub fn broken_off(

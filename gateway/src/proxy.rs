@@ -71,6 +71,7 @@ impl ProxyHttp for Proxy {
                 );
             }
         };
+        failure::pause(ctx).await;
         let timeouts = failure::time_left(ctx)?;
         let peer = upstream.peer(&ctx.tried, &timeouts)?;
         ctx.tried.extend(peer.address().as_inet());

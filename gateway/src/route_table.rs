@@ -61,6 +61,17 @@ pub enum Service {
     Mfa,
 }
 
+impl Service {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-svc",
+            Self::Session => "session-svc",
+            Self::Mfa => "mfa-svc",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Destination {
     Edge(Edge),

@@ -59,7 +59,8 @@ fn server_conf(threads: usize) -> ServerConf {
         graceful_shutdown_timeout_seconds: Some(DRAIN.as_secs()),
         upstream_keepalive_pool_size: 512,
         // More than any route has; `retry` decides.
-        max_retries: 8,
+        // `failure` says for each failure whether to try again.
+        max_retries: 100,
         ..ServerConf::default()
     }
 }

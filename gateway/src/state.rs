@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use http::HeaderValue;
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
-use service_kit::{Bus, Deployment, Kit, RedisLink, redis_link::Observer};
+use service_kit::{Bus, Deployment, Kit, RedisLink, absence::Absences, redis_link::Observer};
 
 use crate::{
     application::Application, config::Config, dress::Dress, edge::ws_token::WsTokens,
@@ -33,6 +33,8 @@ pub struct Gateway {
     pub rate_limit: bool,
     pub application: Arc<Application>,
     pub upstreams: Upstreams,
+    /// Which of our services are away.
+    pub absences: Absences,
     pub sessions: Arc<Sessions>,
     pub endings: Arc<Endings>,
     pub assertions: Assertions,
@@ -85,6 +87,7 @@ impl Gateway {
             limits: Limits::new(config.rate_limit, link),
             application,
             upstreams,
+            absences: Absences::default(),
             sessions,
             endings,
             assertions: Assertions::new(deployment.api_origin.clone(), &deployment.secrets),

@@ -25,11 +25,13 @@ impl Upstreams {
         metrics: &Metrics,
         kit: &Kit,
     ) -> Self {
-        let upstream = |name, address| Upstream::new(UpstreamConfig::plain(name, address));
+        let upstream = |service: Service, address| {
+            Upstream::new(UpstreamConfig::plain(service.name(), address))
+        };
         let upstreams = Self {
-            identity: upstream("identity-svc", identity),
-            session: upstream("session-svc", session),
-            mfa: upstream("mfa-svc", mfa),
+            identity: upstream(Service::Identity, identity),
+            session: upstream(Service::Session, session),
+            mfa: upstream(Service::Mfa, mfa),
         };
         for upstream in [&upstreams.identity, &upstreams.session, &upstreams.mfa] {
             upstream.look_up().await;

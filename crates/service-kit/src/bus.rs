@@ -6,6 +6,7 @@
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_nats::{Client, ConnectOptions, HeaderMap, Message, ServerAddr, connection::State};
+use backon::{ConstantBuilder, Retryable};
 use contract::{
     Answer, Call, Refusal,
     bus::{DEADLINE_HEADER, REQUEST_ID_HEADER},
@@ -19,6 +20,7 @@ use tokio::{
 use tracing::Instrument;
 
 use crate::{
+    absence::{self, Absences},
     error::Error,
     fault::{Chain, Fault, While},
     kit::Kit,
@@ -69,6 +71,7 @@ impl From<CallError> for Error {
 pub struct Bus {
     client: Client,
     metrics: BusMetrics,
+    absences: Arc<Absences>,
 }
 
 impl Bus {
@@ -88,7 +91,8 @@ impl Bus {
             .connect(server)
             .await
             .doing("connecting to NATS")?;
-        let bus = Self { client, metrics: BusMetrics::register(kit.registry()) };
+        let metrics = BusMetrics::register(kit.registry());
+        let bus = Self { client, metrics, absences: Arc::default() };
         let probe = bus.clone();
         kit.readiness().check("nats", move || {
             let connected = probe.is_connected();
@@ -120,7 +124,15 @@ impl Bus {
         call: &C,
     ) -> Result<C::Reply, CallError> {
         let began = Instant::now();
-        let answer = self.ask(subject, label, call).await;
+        // Nobody has heard a request that nobody serves.
+        let again = ConstantBuilder::default().with_delay(absence::PAUSE).without_max_times();
+        let answer = (|| self.ask(subject, label, call))
+            .retry(again)
+            .when(|error| {
+                matches!(error, CallError::Broke(BusError::NobodyServes(_)))
+                    && self.absences.is_short(label)
+            })
+            .await;
         let outcome = match &answer {
             Ok(_) => CallOutcome::Done,
             Err(CallError::Refused(_)) => CallOutcome::Refused,
@@ -155,6 +167,7 @@ impl Bus {
             Ok(Err(error)) => return Err(failed(error.to_string())),
             Ok(Ok(reply)) => reply,
         };
+        self.absences.over(label);
         match serde_json::from_slice(&reply.payload).map_err(|error| failed(error.to_string()))? {
             Answer::Done(value) => Ok(value),
             Answer::Refused(refusal) => Err(CallError::Refused(refusal)),
@@ -195,12 +208,18 @@ impl Bus {
         kit.spawn(async move {
             let seats = Arc::new(Semaphore::new(CONCURRENCY));
             let mut requests = bus.subscribe::<C>(queue).await;
-            while let Some(message) = next_or_stop(&mut requests, &shutdown).await {
+            let mut leaving = false;
+            while let Some(message) = next(&mut requests, &shutdown, &mut leaving).await {
                 let arrived = Instant::now();
                 let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { break };
                 let (bus, handler) = (bus.clone(), Arc::clone(&handler));
+                let shutdown = shutdown.clone();
                 tasks.spawn(async move {
                     bus.answer(message, arrived, &*handler).await;
+                    if shutdown.is_cancelled() {
+                        // The process may end before the answer has left by itself.
+                        bus.client.flush().await.ok();
+                    }
                     drop(seat);
                 });
             }
@@ -286,20 +305,23 @@ fn log(subject: &'static str, error: &Error) {
     }
 }
 
-async fn next_or_stop(
+/// The next request. Once the service stops, it leaves the queue group, so that new
+/// requests go to a replica, and is given those that are on their way already.
+async fn next(
     requests: &mut async_nats::Subscriber,
     shutdown: &tokio_util::sync::CancellationToken,
+    leaving: &mut bool,
 ) -> Option<Message> {
-    tokio::select! {
-        message = requests.next() => message,
-        () = shutdown.cancelled() => {
-            // Leaves the queue group first, so that the next request goes to a replica.
-            if let Err(error) = requests.unsubscribe().await {
-                tracing::debug!(%error, "could not unsubscribe");
-            }
-            requests.next().await
+    if !*leaving {
+        tokio::select! {
+            message = requests.next() => return message,
+            () = shutdown.cancelled() => *leaving = true,
+        }
+        if let Err(error) = requests.drain().await {
+            tracing::debug!(%error, "could not unsubscribe");
         }
     }
+    requests.next().await
 }
 
 fn patience(message: &Message) -> Duration {

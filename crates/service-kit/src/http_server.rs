@@ -16,6 +16,7 @@ use http::{HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::{net::TcpListener, time::Instant};
+use tokio_util::sync::CancellationToken;
 use tower_http::{
     catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
 };
@@ -25,6 +26,10 @@ use crate::{current, kit::Kit, metrics::HttpMetrics, request_id};
 
 /// Largest body of an auth route, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
+/// How long a service that stops still takes requests, each with the word that its
+/// connection will not be used again. So the gateway has left by itself when the
+/// connections close, and no request is on its way to a closed one.
+const LEAVING: Duration = Duration::from_millis(500);
 /// A handler that takes longer is given up.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -32,6 +37,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 struct Door {
     gateway_key: Arc<SecretString>,
     metrics: HttpMetrics,
+    stop: CancellationToken,
 }
 
 /// Serves `router` until the service stops; requests that were taken are finished.
@@ -41,8 +47,11 @@ pub async fn serve(
     gateway_key: SecretString,
     kit: &mut Kit,
 ) -> anyhow::Result<()> {
-    let door =
-        Door { gateway_key: Arc::new(gateway_key), metrics: HttpMetrics::register(kit.registry()) };
+    let door = Door {
+        gateway_key: Arc::new(gateway_key),
+        metrics: HttpMetrics::register(kit.registry()),
+        stop: kit.shutdown().clone(),
+    };
     let router = router
         .method_not_allowed_fallback(not_found)
         .fallback(not_found)
@@ -55,12 +64,18 @@ pub async fn serve(
         TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
     let stop = kit.shutdown().clone();
     kit.spawn(async move {
-        let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        let server = axum::serve(listener, router).with_graceful_shutdown(has_left(stop));
         if let Err(error) = server.await {
             tracing::error!(%error, "the server ended");
         }
     });
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a pause before the doors close")]
+async fn has_left(stop: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LEAVING).await;
 }
 
 /// Checks the key, names the request, logs and measures it.
@@ -80,6 +95,9 @@ async fn enter(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let began = Instant::now();
     let mut answer = request_id::scope(id, next.run(request)).instrument(span.clone()).await;
     no_store(&mut answer);
+    if door.stop.is_cancelled() {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let (status, took) = (answer.status().as_u16(), began.elapsed());
     door.metrics.answered(&route, status, took);
     span.in_scope(|| tracing::info!(status, took_us = took.as_micros(), "answered"));

@@ -3,6 +3,7 @@
 //! Every service is the same in these respects, so that a reader who knows one
 //! knows all of them. What a service *does* is in the service.
 
+pub mod absence;
 pub mod admin;
 pub mod admin_caller;
 pub mod answer;
