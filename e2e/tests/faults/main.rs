@@ -13,3 +13,4 @@ mod production;
 mod recovery;
 mod redis;
 mod rolling;
+mod restore;
