@@ -123,6 +123,7 @@ fn objects() -> Vec<Vec<u8>> {
         attestation_object("none", none(), data()[..37].to_vec()),
         attestation_object("none", none(), data()[..54].to_vec()),
         attestation_object("none", none(), data()[..80].to_vec()),
+        attestation_object("none", none(), [data(), vec![0]].concat()),
         attestation_object("none", none(), flags),
         attestation_object("none", none(), deep_extensions),
         attestation_object("none", none(), long_id),
