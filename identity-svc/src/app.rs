@@ -9,8 +9,8 @@ use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSess
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use service_kit::{
-    AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, admin_caller, database,
-    http_server, outbox::Bell,
+    AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, admin_caller, clock_watch,
+    database, http_server, outbox::Bell,
 };
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -163,6 +163,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     };
     promises::start(&app, &mut kit);
     bus::serve(&app, &kit);
+    clock_watch::start(app.db.clone(), app.clock.clone(), &mut kit);
     let gateway_key = app.deployment.secrets.gateway_key();
     http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;
     kit.serve_admin(config.admin).await.context("starting the admin port")?;

@@ -9,7 +9,8 @@ use contract::origin::TrustedOrigins;
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Bus, Current, Deployment, Error, Kit, WithCookies, database, http_server, outbox::Bell,
+    Bus, Current, Deployment, Error, Kit, WithCookies, clock_watch, database, http_server,
+    outbox::Bell,
 };
 use sqlx::PgPool;
 use utoipa::openapi::OpenApi;
@@ -19,7 +20,10 @@ use crate::{
     bus,
     config::Config,
     metrics::Metrics,
-    model::{code_digest::CodeDigests, sealing::Sealer, webauthn::relying_party::RelyingParty},
+    model::{
+        better_auth::BetterAuthTexts, code_digest::CodeDigests, sealing::Sealer,
+        webauthn::relying_party::RelyingParty,
+    },
     promises, purge, routes,
     turns::Turns,
 };
@@ -34,6 +38,7 @@ pub struct App {
     pub metrics: Metrics,
     pub sealer: Sealer,
     pub codes: CodeDigests,
+    pub better_auth: BetterAuthTexts,
     pub turns: Turns,
     pub relying_party: RelyingParty,
 }
@@ -124,6 +129,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         metrics: Metrics::register(kit.registry()),
         sealer: Sealer::new(&config.deployment.secrets),
         codes: CodeDigests::new(&config.deployment.secrets),
+        better_auth: BetterAuthTexts::new(&config.deployment.secrets),
         turns: Turns::default(),
         relying_party: RelyingParty::new(&config.passkey_rp_id, &config.deployment.origins),
         deployment: config.deployment,
@@ -132,6 +138,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     bus::serve(&app, &kit);
     promises::start(&app, &mut kit);
     purge::start(&app, &kit);
+    clock_watch::start(app.db.clone(), app.clock.clone(), &mut kit);
     let gateway_key = app.deployment.secrets.gateway_key();
     http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;
     kit.serve_admin(config.admin).await.context("starting the admin port")?;

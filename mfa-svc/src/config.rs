@@ -79,3 +79,47 @@ fn passkey_rp_id(env: &Env, given: Option<Domain>, deployment: &Deployment) -> O
     );
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rp_id(frontend: &str, given: Option<&str>) -> Result<String, String> {
+        let mut values = vec![
+            ("DATABASE_URL", "postgres://a@localhost/b"),
+            ("NATS_URL", "nats://localhost"),
+            ("BETTER_AUTH_SECRET", "a-secret-for-tests-0123456789-abcdefghij"),
+            ("FRONTEND_URL", frontend),
+        ];
+        values.extend(given.map(|given| ("PASSKEY_RP_ID", given)));
+        let env = Env::of(values.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        let config = Config::read(&env);
+        env.finish(config).map(|config| config.passkey_rp_id).map_err(|wrong| wrong.to_string())
+    }
+
+    #[test]
+    fn passkeys_are_of_the_frontends_domain_or_one_above() {
+        let panel = "https://panel.example.com";
+        assert_eq!(rp_id(panel, None).as_deref(), Ok("panel.example.com"));
+        assert_eq!(rp_id("http://localhost:3000", None).as_deref(), Ok("localhost"));
+        for good in ["panel.example.com", "example.com"] {
+            assert_eq!(rp_id(panel, Some(good)).as_deref(), Ok(good));
+        }
+        for bad in [
+            "badexample.com",
+            "ample.com",
+            "localhost",
+            "my.panel.example.com",
+            "https://panel.example.com",
+            "panel.example.com:443",
+            "Panel.example.com",
+            "127.0.0.1",
+        ] {
+            let told = rp_id(panel, Some(bad));
+            assert!(
+                told.as_ref().is_err_and(|told| told.contains("PASSKEY_RP_ID")),
+                "{bad}: {told:?}"
+            );
+        }
+    }
+}

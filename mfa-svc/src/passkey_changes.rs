@@ -2,10 +2,12 @@
 //!
 //! It is a changed factor: in the transaction that makes the change, sign-ins that are half
 //! way end, no device is trusted any more, and it is promised that the user's other
-//! sessions end and that the user gets a mail. The session of the change goes on as it is.
+//! sessions end, that the user gets a mail, and an event. The session of the change goes
+//! on as it is.
 
 use contract::{
     Call,
+    event::{PASSKEY_ADDED, PASSKEY_REMOVED, PasskeyEvent},
     mail::{PasskeyChange, Template},
     session::{RevokeReason, RevokeUser},
     user::UserSnapshot,
@@ -24,11 +26,10 @@ pub struct Changed {
 }
 
 impl Changed {
-    /// `passkey` is its name.
     pub async fn make(
         tx: &mut PgConnection,
         current: &Current,
-        passkey: Option<String>,
+        (passkey_id, passkey_name): (&str, Option<&str>),
         change: PasskeyChange,
     ) -> Result<Self, Fault> {
         let user = &current.live.user;
@@ -40,7 +41,13 @@ impl Changed {
         };
         let id = Uuid::now_v7();
         outbox::promise_to_keep_now(&mut *tx, id, RevokeUser::SUBJECT, &revoke).await?;
-        let (name, passkey) = (user.name.clone(), passkey.unwrap_or_default());
+        let event = PasskeyEvent {
+            id: Uuid::now_v7(),
+            user_id: user.id.clone(),
+            passkey_id: passkey_id.to_owned(),
+        };
+        outbox::promise(&mut *tx, event.id, subject(change), &event).await?;
+        let (name, passkey) = (user.name.clone(), passkey_name.unwrap_or_default().to_owned());
         promises::mail(tx, user, Template::PasskeyChanged { name, passkey, change }).await?;
         Ok(Self { id, revoke, change })
     }
@@ -53,5 +60,12 @@ impl Changed {
         tracing::info!(target: "security", { user.id = %self.revoke.user.user.id, change = self.change.name() }, "a user's passkeys were changed");
         ask(&app.bus, &self.revoke).await?;
         outbox::close(&app.db, self.id).await
+    }
+}
+
+fn subject(change: PasskeyChange) -> &'static str {
+    match change {
+        PasskeyChange::Added => PASSKEY_ADDED,
+        PasskeyChange::Removed => PASSKEY_REMOVED,
     }
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use async_nats::jetstream;
 use contract::{
     Call,
+    event::{PASSKEY_ADDED, PASSKEY_REMOVED},
     identity::SetTwoFactor,
     mail::{self, Mail, MfaReceipt, Template},
     session::RevokeUser,
@@ -12,7 +13,7 @@ use contract::{
 };
 use service_kit::{
     Bus, Error, Fault, Kit,
-    delivery::{hand_over_mail, keep, mail_queue, unknown_subject},
+    delivery::{hand_over_mail, keep, mail_queue, publish_event, unknown_subject},
     outbox::{self, Delivery, Promise},
 };
 use sqlx::{PgExecutor, PgPool};
@@ -47,6 +48,7 @@ fn deliver(
     Box::pin(async move {
         match promise.subject.as_str() {
             mail::SUBJECT => hand_over_mail(&queue, promise).await,
+            PASSKEY_ADDED | PASSKEY_REMOVED => publish_event(&bus, promise).await,
             SetTwoFactor::SUBJECT => keep::<SetTwoFactor>(&bus, promise).await,
             RevokeUser::SUBJECT => keep::<RevokeUser>(&bus, promise).await,
             _ => unknown_subject(),

@@ -101,9 +101,7 @@ async fn judge(
         Factor::EmailCode => {
             spend_email_code(&app.codes, tx, prover, code, now).await.map(|()| None)?
         }
-        Factor::BackupCode => {
-            spend_backup_code(&app.codes, tx, prover, code).await.map(|()| None)?
-        }
+        Factor::BackupCode => spend_backup_code(app, tx, prover, code).await.map(|()| None)?,
     };
     guards::clear(&mut *tx, prover.user_id(), prover.door()).await?;
     if matches!(prover, Prover::SignedIn(_)) {
@@ -166,17 +164,21 @@ async fn spend_email_code(
 
 /// Codes of an app that never was verified are none.
 async fn spend_backup_code(
-    codes: &CodeDigests,
+    app: &App,
     tx: &mut PgConnection,
     prover: &Prover,
     code: &str,
 ) -> Result<(), NotProven> {
     let user = prover.user_id();
-    let held = two_factors::hold(&mut *tx, user).await?;
-    if !held.is_some_and(|held| held.verified) {
-        return Err(Refusal::BackupCodesNotEnabled.into());
+    let held = two_factors::hold(&mut *tx, user).await?.filter(|held| held.verified);
+    let held = held.ok_or(Refusal::BackupCodesNotEnabled)?;
+    if let Some(imported) = &held.imported_backup_codes {
+        let codes = app.better_auth.open_codes(imported).ok_or("no configured secret opens them");
+        let codes = codes.doing("opening backup codes that were taken over")?;
+        let digests: Vec<_> = codes.iter().map(|code| app.codes.of(user.as_str(), code)).collect();
+        backup_codes::replace(&mut *tx, user, &digests).await?;
     }
-    let digests = codes.all_of(user.as_str(), code);
+    let digests = app.codes.all_of(user.as_str(), code);
     let right = backup_codes::consume(tx, user, &digests).await?;
     if right { Ok(()) } else { Err(NotProven::Wrong) }
 }

@@ -9,7 +9,7 @@ use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSess
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use service_kit::{
-    AdminCaller, Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies,
+    AdminCaller, Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies, clock_watch,
     current::Truth, database, http_server, outbox::Bell,
 };
 use sqlx::PgPool;
@@ -147,6 +147,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     let app = App::open(&config, Arc::new(SystemClock), &mut kit).await?;
     serve_bus(&app, &kit);
     promises::start(&app, &mut kit);
+    clock_watch::start(app.db.clone(), app.clock.clone(), &mut kit);
     revocation::start_settling(&app, &kit);
     let gateway_key = app.deployment.secrets.gateway_key();
     http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;

@@ -7,6 +7,7 @@
 
 pub mod bus;
 pub mod cookies;
+pub mod event;
 mod factor_cookies;
 pub mod identity;
 pub mod internal;

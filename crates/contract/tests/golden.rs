@@ -19,6 +19,7 @@ use auth_types::{
 };
 use contract::{
     Answer, Call, Refusal,
+    event::{PASSKEY_ADDED, PASSKEY_REMOVED, PasskeyEvent},
     identity::{GetUser, SetTwoFactor, VerifyPassword},
     mail::{self, FactorChange, Mail, MfaReceipt, Outcome, PasskeyChange, Receipt, Template},
     mfa::{
@@ -267,6 +268,17 @@ fn account_mails() -> [Template; 6] {
         Template::EmailChanged { name: name.clone(), new_email },
         Template::DeleteAccount { name, url },
     ]
+}
+
+#[test]
+fn events() {
+    let event = PasskeyEvent {
+        id: Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001),
+        user_id: user().id,
+        passkey_id: "iU7bNI3xnbUYekwArNzyReHRQUc2AO6D".into(),
+    };
+    keeps(PASSKEY_ADDED, &event);
+    keeps(PASSKEY_REMOVED, &event);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! Each takes the bytes, gives them to one parser, and panics if a law is broken.
 
+mod attestation;
 mod callback;
 mod client_addr;
 mod cookie;
@@ -11,6 +12,7 @@ mod path;
 mod routes_file;
 mod token;
 
+pub use attestation::attestation;
 pub use callback::callback;
 pub use client_addr::client_addr;
 pub use cookie::cookie;
@@ -23,8 +25,9 @@ pub use token::{assertion, session_token};
 pub type Check = fn(&[u8]);
 
 /// All of them by the names of their fuzz targets and of their folders in `fuzz/corpus`.
-pub const ALL: [(&str, Check); 9] = [
+pub const ALL: [(&str, Check); 10] = [
     ("assertion", assertion),
+    ("attestation", attestation),
     ("callback", callback),
     ("client_addr", client_addr),
     ("cookie", cookie),

@@ -52,6 +52,18 @@ pub async fn hand_over_mail(
     Ok(Delivery::HandedOver)
 }
 
+/// Publishes an event. Nobody answers to one; it is done when NATS has it.
+pub async fn publish_event(bus: &Bus, promise: Promise) -> Result<Delivery, Fault> {
+    let payload = serde_json::to_vec(&promise.payload.0).doing("writing an event")?;
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, promise.id.to_string().as_str());
+    let client = bus.client();
+    let published = client.publish_with_headers(promise.subject, headers, payload.into()).await;
+    published.doing("publishing an event")?;
+    client.flush().await.doing("publishing an event")?;
+    Ok(Delivery::Closed)
+}
+
 /// A promise that nobody in this service can keep.
 pub fn unknown_subject() -> Result<Delivery, Fault> {
     Err("nobody here knows this subject").doing("delivering a promise")

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod body;
 pub mod bus;
 pub mod client;
+pub mod clock_watch;
 pub mod config;
 pub mod current;
 pub mod database;

@@ -14,3 +14,4 @@ mod recovery;
 mod redis;
 mod rolling;
 mod restore;
+mod taken_over;

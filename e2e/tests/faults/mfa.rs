@@ -1,6 +1,6 @@
 //! mfa-svc away: whoever has a second factor stays outside, everybody else notices nothing.
 
-use e2e::{Browser, PASSWORD, Stores, own_stack};
+use e2e::{Algorithm, Browser, How, PASSWORD, Passkey, Stores, own_stack};
 use serde_json::json;
 use stack::Process;
 
@@ -41,6 +41,40 @@ async fn without_mfa_svc_nobody_skips_their_second_factor_and_all_others_sign_in
         .await
         .expect(200);
     assert!(half_way.is_signed_in().await, "a challenge did not survive the restart");
+}
+
+/// A passkey is judged by mfa-svc alone, so without it nobody comes in by one; who is in,
+/// stays, and a ceremony that was begun before goes on afterwards.
+#[tokio::test]
+async fn without_mfa_svc_nobody_signs_in_with_a_passkey_and_sessions_go_on() {
+    let (stack, _dir) = own_stack(&[]).await;
+    let how = How::on(&stack.urls().frontend_url);
+    let mut user = Browser::new(stack.urls()).sign_up().await;
+    let mut passkey = Passkey::new(Algorithm::Es256);
+    let path = "/api/auth/passkey/generate-register-options";
+    let options = user.browser.get(path).await.expect(200).json();
+    let body = json!({ "response": passkey.register(&options, &how) });
+    user.browser.post("/api/auth/passkey/verify-registration", &body).await.expect(200);
+
+    let (begin, finish) = (
+        "/api/auth/passkey/generate-authenticate-options",
+        "/api/auth/passkey/verify-authentication",
+    );
+    let mut browser = Browser::new(stack.urls());
+    let options = browser.get(begin).await.expect(200).json();
+    let body = json!({ "response": passkey.assert(&options, &how) });
+    stack.kill(Process::Mfa).await;
+    for answer in [browser.post(finish, &body).await, browser.clone().get(begin).await] {
+        assert!(answer.is_clean_outage(), "{answer:?}");
+    }
+    assert!(user.browser.is_signed_in().await && !browser.is_signed_in().await);
+    Browser::new(stack.urls()).sign_in(&user.email, PASSWORD).await.expect(200);
+
+    stack.launch(Process::Mfa).await;
+    stack.wait_ready().await.expect("ready again");
+    browser.post(finish, &body).await.expect(200);
+    assert!(browser.is_signed_in().await, "a ceremony did not survive the restart");
+    browser.post(finish, &body).await.expect_code(400, "CHALLENGE_NOT_FOUND");
 }
 
 #[tokio::test]

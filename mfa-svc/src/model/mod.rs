@@ -1,6 +1,7 @@
 //! The rules: no I/O.
 
 pub mod backup_code;
+pub mod better_auth;
 pub mod code_digest;
 pub mod email_code;
 pub mod factor;

@@ -11,7 +11,7 @@ pub const ISSUER_MAX_CHARS: usize = 64;
 
 #[must_use]
 pub fn uri(secret: &TotpSecret, issuer: &str, email: &str) -> String {
-    let key = BASE32_NOPAD.encode(secret.expose().as_bytes());
+    let key = BASE32_NOPAD.encode(secret.key());
     let query = [
         ("secret", key.as_str()),
         ("issuer", issuer),
@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn the_vector_of_the_contract_holds() {
-        let secret = "I85Yqdsusfbn-RypkcFVaREdARtFHH5t".to_owned().into();
+        let secret = TotpSecret::parse("I85Yqdsusfbn-RypkcFVaREdARtFHH5t").expect("a secret");
         assert_eq!(
             uri(&secret, DEFAULT_ISSUER, "ann+1@example.com"),
             "otpauth://totp/StellarStack:ann%2B1%40example.com?secret=JE4DKWLRMRZXK43GMJXC2UTZOBVWGRSWMFJEKZCBKJ2EMSCIGV2A&issuer=StellarStack&digits=6&period=30"
@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn an_issuer_cannot_add_parameters() {
-        let uri = uri(&"x".repeat(32).into(), "My Panel&secret=AAAA:/?#", "a@b.co");
+        let secret = TotpSecret::parse(&"x".repeat(32)).expect("a secret");
+        let uri = uri(&secret, "My Panel&secret=AAAA:/?#", "a@b.co");
         assert!(
             uri.starts_with(
                 "otpauth://totp/My%20Panel%26secret%3DAAAA%3A%2F%3F%23:a%40b.co?secret="

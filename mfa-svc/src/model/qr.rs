@@ -13,13 +13,17 @@ pub fn svg(text: &str) -> Result<String, QrError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::otpauth::{ISSUER_MAX_CHARS, uri};
+    use crate::model::{
+        otpauth::{ISSUER_MAX_CHARS, uri},
+        totp::TotpSecret,
+    };
 
     #[test]
     fn the_longest_address_fits() {
         let issuer = "\u{1f680}".repeat(ISSUER_MAX_CHARS);
         let email = format!("{}@example.com", "a".repeat(242));
-        let svg = svg(&uri(&"x".repeat(32).into(), &issuer, &email)).expect("fits");
+        let secret = TotpSecret::parse(&"x".repeat(32)).expect("a secret");
+        let svg = svg(&uri(&secret, &issuer, &email)).expect("fits");
         assert!(svg.starts_with("<?xml") && svg.ends_with("</svg>"));
     }
 }

@@ -1,9 +1,10 @@
 //! Time-based codes (RFC 6238): HMAC-SHA-1, six digits, thirty seconds.
 
 use auth_types::{Timestamp, random};
+use data_encoding::BASE32_NOPAD_NOCASE;
 use hmac::{Hmac, KeyInit, Mac};
 use rand::CryptoRng;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
@@ -15,9 +16,16 @@ const WINDOW: i64 = 1;
 /// Characters of a secret: 192 bits.
 const SECRET_LENGTH: usize = 32;
 
+/// Stands before a secret whose key is written in base32: one that Better Auth's owner had
+/// from yet another system (contract 6.7).
+const BASE32: &str = "base32:";
+
 /// What the authenticator app and we share: a text whose bytes are the key (contract 6.7).
 #[derive(Debug, Clone)]
-pub struct TotpSecret(SecretString);
+pub struct TotpSecret {
+    text: SecretString,
+    key: SecretSlice<u8>,
+}
 
 /// Which thirty seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,18 +40,36 @@ impl Step {
 
 impl TotpSecret {
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(random::text(rng, random::URL_SAFE, SECRET_LENGTH).into())
+        let text = random::text(rng, random::URL_SAFE, SECRET_LENGTH);
+        Self { key: text.as_bytes().to_vec().into(), text: text.into() }
+    }
+
+    /// Reads a stored one; nothing where it says base32 and is not.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let key = match text.strip_prefix(BASE32) {
+            None => text.as_bytes().to_vec(),
+            Some(encoded) => {
+                BASE32_NOPAD_NOCASE.decode(encoded.trim_end_matches('=').as_bytes()).ok()?
+            }
+        };
+        Some(Self { text: text.into(), key: key.into() })
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
     }
 
     #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+    pub fn key(&self) -> &[u8] {
+        self.key.expose_secret()
     }
 
     #[must_use]
     pub fn code_at(&self, step: Step) -> String {
-        let mac =
-            Hmac::<Sha1>::new_from_slice(self.expose().as_bytes()).expect("HMAC takes any key");
+        let mac = Hmac::<Sha1>::new_from_slice(self.key()).expect("HMAC takes any key");
         let mac = mac.chain_update(step.0.to_be_bytes()).finalize().into_bytes();
         // RFC 4226, 5.3: the last half byte says which four bytes to take.
         let offset = usize::from(mac[19] & 0xf);
@@ -67,12 +93,6 @@ impl TotpSecret {
     }
 }
 
-impl From<String> for TotpSecret {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -85,12 +105,12 @@ mod tests {
     }
 
     fn vector() -> TotpSecret {
-        "I85Yqdsusfbn-RypkcFVaREdARtFHH5t".to_owned().into()
+        TotpSecret::parse("I85Yqdsusfbn-RypkcFVaREdARtFHH5t").expect("a secret")
     }
 
     #[test]
     fn the_vectors_of_the_rfc_and_of_the_contract_hold() {
-        let rfc = TotpSecret::from("12345678901234567890".to_owned());
+        let rfc = TotpSecret::parse("12345678901234567890").expect("a secret");
         for (seconds, code) in
             [(59, "287082"), (1_111_111_109, "081804"), (2_000_000_000, "279037")]
         {
@@ -98,6 +118,21 @@ mod tests {
         }
         assert_eq!(Step::at(at("2025-02-19T21:20:00Z")), Step(58_000_000));
         assert_eq!(vector().code_at(Step(58_000_000)), "115200");
+    }
+
+    #[test]
+    fn a_secret_in_base32_is_its_bytes() {
+        // The RFC's secret again.
+        for text in [
+            "base32:GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "base32:gezdgnbvgy3tqojqgezdgnbvgy3tqojq====",
+        ] {
+            let secret = TotpSecret::parse(text).expect("a secret");
+            assert_eq!(secret.code_at(Step(59 / PERIOD_SECS)), "287082");
+            assert_eq!(secret.expose(), text);
+        }
+        assert!(TotpSecret::parse("base32:1").is_none());
+        assert_eq!(TotpSecret::parse("BASE32:1").expect("a text").key(), b"BASE32:1");
     }
 
     #[test]
@@ -123,7 +158,7 @@ mod tests {
         fn another_implementation_agrees(secret in "[A-Za-z0-9_-]{32}", seconds in 0_u64..10_000_000_000) {
             let other = totp_rs::Builder::new().with_secret(secret.clone().into_bytes()).build().expect("fit");
             let step = Step(i64::try_from(seconds).expect("small") / PERIOD_SECS);
-            prop_assert_eq!(TotpSecret::from(secret).code_at(step), other.generate(seconds).to_string());
+            prop_assert_eq!(TotpSecret::parse(&secret).expect("a secret").code_at(step), other.generate(seconds).to_string());
         }
     }
 }

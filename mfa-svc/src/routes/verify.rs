@@ -1,8 +1,13 @@
 //! `POST /api/auth/two-factor/verify-totp`, `/verify-otp`, `/verify-backup-code`
 //! (contract 6.2, 6.4)
 
+use std::convert::Infallible;
+
 use auth_types::{DeviceToken, Timestamp, UserId};
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+};
 use contract::{
     cookies::Remember,
     mail::FactorChange,
@@ -10,7 +15,7 @@ use contract::{
     session::{ClientInfo, Lifetime},
     user::User,
 };
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
 use serde::Serialize;
 use service_kit::{
     Answered, Client, Current, Error, Now, While, WithCookies, body::JsonBody, bus::CallError,
@@ -68,10 +73,20 @@ struct Asked {
 }
 
 /// What a request is made with.
-struct Request {
+pub struct Request {
     headers: HeaderMap,
     client: ClientInfo,
     now: Timestamp,
+}
+
+impl FromRequestParts<App> for Request {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let Now(now) = Now::from_request_parts(parts, app).await?;
+        let Client(client) = Client::from_request_parts(parts, app).await?;
+        Ok(Self { headers: parts.headers.clone(), client, now })
+    }
 }
 
 /// A code from an authenticator app: completes a sign-in, or an enrolment.
@@ -82,12 +97,10 @@ struct Request {
 )]
 pub async fn verify_totp(
     State(app): State<App>,
-    Now(now): Now,
-    Client(client): Client,
-    headers: HeaderMap,
+    request: Request,
     body: JsonBody,
-) -> Answered<impl IntoResponse> {
-    verify(&app, Factor::Totp, read(body, Factor::Totp)?, Request { headers, client, now }).await
+) -> Answered<Json<FactorProved>> {
+    verify(&app, Factor::Totp, body, &request).await
 }
 
 /// A code from a mail: completes a sign-in, or turns the factor on.
@@ -98,18 +111,10 @@ pub async fn verify_totp(
 )]
 pub async fn verify_otp(
     State(app): State<App>,
-    Now(now): Now,
-    Client(client): Client,
-    headers: HeaderMap,
+    request: Request,
     body: JsonBody,
-) -> Answered<impl IntoResponse> {
-    verify(
-        &app,
-        Factor::EmailCode,
-        read(body, Factor::EmailCode)?,
-        Request { headers, client, now },
-    )
-    .await
+) -> Answered<Json<FactorProved>> {
+    verify(&app, Factor::EmailCode, body, &request).await
 }
 
 /// A backup code: completes a sign-in, and is used up.
@@ -120,18 +125,10 @@ pub async fn verify_otp(
 )]
 pub async fn verify_backup_code(
     State(app): State<App>,
-    Now(now): Now,
-    Client(client): Client,
-    headers: HeaderMap,
+    request: Request,
     body: JsonBody,
-) -> Answered<impl IntoResponse> {
-    verify(
-        &app,
-        Factor::BackupCode,
-        read(body, Factor::BackupCode)?,
-        Request { headers, client, now },
-    )
-    .await
+) -> Answered<Json<FactorProved>> {
+    verify(&app, Factor::BackupCode, body, &request).await
 }
 
 fn read(body: JsonBody, factor: Factor) -> Result<Asked, Error> {
@@ -153,16 +150,17 @@ fn read(body: JsonBody, factor: Factor) -> Result<Asked, Error> {
 async fn verify(
     app: &App,
     factor: Factor,
-    asked: Asked,
-    request: Request,
+    body: JsonBody,
+    request: &Request,
 ) -> Answered<Json<FactorProved>> {
+    let asked = read(body, factor)?;
     let _turn = turn(app, &request.headers).await;
     let prover = Prover::find(app, &request.headers, request.now).await?;
     let accepted = proving::prove(app, &prover, factor, &asked.code, request.now).await?;
     match prover {
-        Prover::SignedIn(current) => in_session(app, *current, accepted, &request).await,
+        Prover::SignedIn(current) => in_session(app, *current, accepted, request).await,
         Prover::HalfWay(half_way) => {
-            complete_sign_in(app, *half_way, accepted, &asked, &request).await
+            complete_sign_in(app, *half_way, accepted, &asked, request).await
         }
     }
 }

@@ -4,7 +4,7 @@ use auth_types::UserId;
 use service_kit::{Fault, While};
 use sqlx::{PgConnection, PgExecutor};
 
-/// Replaces all codes of a user.
+/// Replaces all codes of a user, also those that were taken over.
 pub async fn replace(
     tx: &mut PgConnection,
     user: &UserId,
@@ -13,7 +13,12 @@ pub async fn replace(
     let deleted =
         sqlx::query("DELETE FROM backup_code WHERE user_id = $1").bind(user).execute(&mut *tx);
     deleted.await.doing("removing backup codes")?;
-    sqlx::query("INSERT INTO backup_code (user_id, digest) SELECT $1, unnest($2::bytea[])")
+    sqlx::query("UPDATE two_factor SET imported_backup_codes = NULL WHERE user_id = $1")
+        .bind(user)
+        .execute(&mut *tx)
+        .await
+        .doing("removing backup codes that were taken over")?;
+    sqlx::query("INSERT INTO backup_code (user_id, digest) SELECT $1, unnest($2::bytea[]) ON CONFLICT DO NOTHING")
         .bind(user)
         .bind(digests)
         .execute(tx)

@@ -119,6 +119,15 @@ pub async fn find_by_credential(
     Ok(row.map(Into::into))
 }
 
+/// Whether a passkey is still there.
+pub async fn exists(db: impl PgExecutor<'_>, id: &str) -> Result<bool, Fault> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM passkey WHERE id = $1)")
+        .bind(id)
+        .fetch_one(db)
+        .await
+        .doing("looking for a passkey")
+}
+
 /// Oldest first; those of unknown age before them.
 pub async fn list(db: impl PgExecutor<'_>, user: &UserId) -> Result<Vec<Passkey>, Fault> {
     let rows: Vec<Row> = sqlx::query_as(select!(

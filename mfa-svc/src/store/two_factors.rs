@@ -13,6 +13,8 @@ pub struct TwoFactor {
     pub issuer: String,
     pub verified: bool,
     pub created_at: Timestamp,
+    /// As Better Auth has encrypted them, until the first of them is tried.
+    pub imported_backup_codes: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -22,12 +24,19 @@ struct Row {
     issuer: String,
     verified: bool,
     created_at: Timestamp,
+    imported_backup_codes: Option<String>,
 }
 
 impl From<Row> for TwoFactor {
     fn from(row: Row) -> Self {
         let secret = Sealed { bytes: row.secret, key_id: row.key_id };
-        Self { secret, issuer: row.issuer, verified: row.verified, created_at: row.created_at }
+        Self {
+            secret,
+            issuer: row.issuer,
+            verified: row.verified,
+            created_at: row.created_at,
+            imported_backup_codes: row.imported_backup_codes,
+        }
     }
 }
 
@@ -70,7 +79,8 @@ pub async fn enrol(
 
 pub async fn find(db: impl PgExecutor<'_>, user: &UserId) -> Result<Option<TwoFactor>, Fault> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT secret, key_id, issuer, verified, created_at FROM two_factor WHERE user_id = $1",
+        "SELECT secret, key_id, issuer, verified, created_at, imported_backup_codes \
+           FROM two_factor WHERE user_id = $1",
     )
     .bind(user)
     .fetch_optional(db)
@@ -82,7 +92,8 @@ pub async fn find(db: impl PgExecutor<'_>, user: &UserId) -> Result<Option<TwoFa
 /// The same, and it does not change until the transaction ends.
 pub async fn hold(db: impl PgExecutor<'_>, user: &UserId) -> Result<Option<TwoFactor>, Fault> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT secret, key_id, issuer, verified, created_at FROM two_factor WHERE user_id = $1 FOR UPDATE",
+        "SELECT secret, key_id, issuer, verified, created_at, imported_backup_codes \
+           FROM two_factor WHERE user_id = $1 FOR UPDATE",
     )
     .bind(user)
     .fetch_optional(db)

@@ -22,6 +22,12 @@ async fn a_counter_that_does_not_grow_is_refused() {
         answer.expect_code(400, "AUTHENTICATION_FAILED");
     }
     assert_eq!(scene.passkeys().await[0]["counter"], 5);
+    let metrics = format!("{}/metrics", scene.urls.admin[&stack::Process::Mfa]);
+    let metrics = reqwest::get(metrics).await.expect("metrics").text().await.expect("text");
+    let alarms =
+        metrics.lines().find_map(|line| line.strip_prefix("passkey_counters_refused_total "));
+    let alarms: u64 = alarms.expect("the alarm's metric").parse().expect("a number");
+    assert!(alarms >= 4, "{metrics}");
     with_counter(&scene, &passkey, 6).await.expect(200);
     // 32 bits without a sign, and no more.
     with_counter(&scene, &passkey, u32::MAX).await.expect(200);

@@ -1,6 +1,7 @@
 //! Listing, renaming and removing passkeys (contract 7.6).
 
 use e2e::{Browser, mail_about, text, text_of};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::{REMOVED_MAIL, Scene};
@@ -42,6 +43,31 @@ async fn a_removed_passkey_opens_nothing_any_more_and_ends_other_sessions() {
     assert!(text_of(&mail).contains("\"Laptop\""), "{mail}");
     let again = scene.user.browser.post(DELETE, &json!({ "id": id })).await;
     again.expect_code(404, "PASSKEY_NOT_FOUND");
+}
+
+/// Whoever wants to know is told, once the change is made.
+#[tokio::test]
+async fn a_changed_passkey_is_an_event() {
+    let mut scene = Scene::new().await;
+    let nats = async_nats::connect(&scene.urls.nats_url).await.expect("NATS lets us in");
+    let mut events = nats.subscribe("event.v1.passkey.*").await.expect("a subscription");
+    nats.flush().await.expect("it is there");
+    scene.registers().await;
+    let id = scene.passkeys().await[0]["id"].clone();
+    scene.user.browser.post(DELETE, &json!({ "id": id })).await.expect(200);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let message = events.next().await.expect("an event");
+        let event: Value = serde_json::from_slice(&message.payload).expect("JSON");
+        if event["user_id"] == scene.user.id {
+            assert_eq!(event["passkey_id"], id);
+            let headers = message.headers.expect("headers");
+            assert_eq!(headers.get("Nats-Msg-Id").expect("an id").as_str(), event["id"]);
+            told.push(message.subject.to_string());
+        }
+    }
+    told.sort_unstable();
+    assert_eq!(told, ["event.v1.passkey.added", "event.v1.passkey.removed"]);
 }
 
 /// PK5

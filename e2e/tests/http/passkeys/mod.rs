@@ -3,6 +3,7 @@
 mod authentication;
 mod ceremonies;
 mod counters;
+mod malformed;
 mod management;
 mod registration;
 mod second_factor;

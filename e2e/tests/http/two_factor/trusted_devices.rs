@@ -26,6 +26,20 @@ impl Scene {
     async fn is_asked_for_a_factor(&self, browser: &mut Browser) -> bool {
         self.sign_in(browser).await.json()["twoFactorRedirect"] == true
     }
+
+    /// Waits until no device of the user is trusted.
+    async fn expect_no_trust(&self) {
+        let forgotten = eventually(|| async {
+            let count: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM mfa.trusted_device WHERE user_id = $1")
+                    .bind(&self.user.id)
+                    .fetch_one(&self.stores.db)
+                    .await
+                    .expect("a number");
+            (count == 0).then_some(())
+        });
+        forgotten.await.expect("no device is trusted");
+    }
 }
 
 #[tokio::test]
@@ -114,16 +128,17 @@ async fn trust_ends_with_signing_out_everywhere() {
     let (mut scene, app) = Scene::enrolled().await;
     scene.trusted(&app).await;
     scene.user.browser.post("/api/auth/revoke-sessions", &json!({})).await.expect(200);
-    let forgotten = eventually(|| async {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM mfa.trusted_device WHERE user_id = $1")
-                .bind(&scene.user.id)
-                .fetch_one(&scene.stores.db)
-                .await
-                .expect("a number");
-        (count == 0).then_some(())
-    });
-    forgotten.await.expect("no device is trusted");
+    scene.expect_no_trust().await;
+}
+
+#[tokio::test]
+async fn trust_ends_when_an_admin_signs_the_user_out_everywhere() {
+    let (mut scene, app) = Scene::enrolled().await;
+    scene.trusted(&app).await;
+    let mut admin = e2e::admin(&scene.urls).await;
+    admin.asks_about("revoke-user-sessions", &scene.user.id).await.expect(200);
+    scene.expect_no_trust().await;
+    assert!(!scene.user.browser.is_signed_in().await);
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ use crate::model::webauthn::{
 /// In authenticator data: rpIdHash, flags and counter; then the aaguid and the length of
 /// the credential id (WebAuthn 3, 6.1 and 6.5.1).
 const BEFORE_CREDENTIAL_ID: usize = 32 + 1 + 4 + 16 + 2;
+const FLAGS_AT: usize = 32;
+const HAS_EXTENSIONS: u8 = 1 << 7;
 
 #[derive(Deserialize)]
 struct AttestationObject {
@@ -77,7 +79,13 @@ impl Attested {
             return Err(Rejected::Rule("backed up, but not eligible for it"));
         }
         let after_id = auth_data.get(BEFORE_CREDENTIAL_ID + credential_id.len()..);
-        let public_key = first_item(after_id.unwrap_or_default())?.to_vec();
+        let (public_key, rest) = first_item(after_id.unwrap_or_default())?;
+        let rest =
+            if auth_data[FLAGS_AT] & HAS_EXTENSIONS == 0 { rest } else { first_item(rest)?.1 };
+        if !rest.is_empty() {
+            return Err(Rejected::Rule("something stands after the authenticator data"));
+        }
+        let public_key = public_key.to_vec();
         Ok(Self {
             credential_id,
             key: CredentialKey::parse(&public_key)?,
@@ -129,9 +137,9 @@ fn statement(format: &str, statement: Value) -> Result<Statement, Rejected> {
     }
 }
 
-/// The bytes of the first CBOR item.
-fn first_item(bytes: &[u8]) -> Result<&[u8], Rejected> {
+/// The bytes of the first CBOR item, and those after it.
+fn first_item(bytes: &[u8]) -> Result<(&[u8], &[u8]), Rejected> {
     let mut items = serde_cbor_2::Deserializer::from_slice(bytes);
     Value::deserialize(&mut items).map_err(Rejected::malformed)?;
-    Ok(&bytes[..items.byte_offset()])
+    Ok(bytes.split_at(items.byte_offset()))
 }

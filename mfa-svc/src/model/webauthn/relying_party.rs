@@ -289,3 +289,130 @@ fn transports(response: &Value) -> Vec<String> {
     let given = response["response"]["transports"].as_array().into_iter().flatten();
     given.filter_map(Value::as_str).filter(is_word).take(MAX).map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as B64};
+    use ed25519_dalek::{Signer, SigningKey};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn origins(rp_id: &str, trusted: &[&str]) -> Vec<String> {
+        let others = trusted[1..].iter().map(|&origin| origin.to_owned());
+        let trusted = TrustedOrigins::new(trusted[0].to_owned(), others);
+        RelyingParty::new(rp_id, &trusted).origins().to_vec()
+    }
+
+    #[test]
+    fn pages_of_the_domain_and_below_it_count_over_https() {
+        let trusted = [
+            "https://api.example.com",
+            "https://example.com",
+            "https://badexample.com",
+            "https://example.com.evil.test",
+            "https://example.co",
+            "http://example.com",
+            "http://panel.example.com",
+            "https://panel.example.com:8443",
+        ];
+        assert_eq!(
+            origins("example.com", &trusted),
+            ["https://api.example.com", "https://example.com", "https://panel.example.com:8443"]
+        );
+        assert_eq!(origins("panel.example.com", &trusted), ["https://panel.example.com:8443"]);
+    }
+
+    #[test]
+    fn on_ones_own_machine_http_is_enough() {
+        let trusted = [
+            "http://localhost:3001",
+            "http://localhost:3000",
+            "http://127.0.0.1:3000",
+            "http://notlocalhost",
+        ];
+        assert_eq!(
+            origins("localhost", &trusted),
+            ["http://localhost:3001", "http://localhost:3000"]
+        );
+    }
+
+    /// A credential, and a response to a ceremony that has begun.
+    fn asserted(
+        change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>, &mut Vec<u8>),
+    ) -> Result<Assertion, Rejected> {
+        let trusted = TrustedOrigins::new("https://example.com".to_owned(), []);
+        let us = RelyingParty::new("example.com", &trusted);
+        let signing = SigningKey::from_bytes(&[7; 32]);
+        // COSE_Key: {1: 1, 3: -8, -1: 6, -2: x}
+        let mut public_key = vec![0xa4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21, 0x58, 0x20];
+        public_key.extend(signing.verifying_key().as_bytes());
+        let known = KnownCredential {
+            id: vec![1, 2, 3],
+            public_key,
+            multi_device: false,
+            user_handle: Some(b"ann".to_vec()),
+        };
+        let begun = us.begin_authentication().expect("begins");
+        let challenge = B64.encode(&begun.challenge);
+        let data = json!({ "type": "webauthn.get", "challenge": challenge, "origin": "https://example.com" });
+        let mut client_data = data.to_string().into_bytes();
+        let mut auth_data = [Sha256::digest("example.com").as_slice(), &[5, 0, 0, 0, 9]].concat();
+        let mut signature = signing.sign(&signed(&auth_data, &client_data)).to_vec();
+        change(&mut auth_data, &mut client_data, &mut signature);
+        let response = json!({
+            "id": "AQID", "rawId": "AQID", "type": "public-key",
+            "response": {
+                "authenticatorData": B64.encode(auth_data),
+                "clientDataJSON": B64.encode(client_data),
+                "signature": B64.encode(signature),
+                "userHandle": B64.encode("ann"),
+            },
+        });
+        us.finish_authentication(&response, &begun.state, &known, HandleRule::Required)
+    }
+
+    #[test]
+    fn an_ed25519_assertion_is_accepted() {
+        let expected =
+            Assertion { user_verified: true, counter: 9, multi_device: false, backed_up: false };
+        assert_eq!(asserted(|_, _, _| ()).expect("accepted"), expected);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn one_changed_bit_is_refused(part in 0..3_usize, at in any::<prop::sample::Index>(), bit in 0..8) {
+            let judged = asserted(|auth_data, client_data, signature| {
+                let bytes = match part {
+                    0 => auth_data,
+                    1 => client_data,
+                    _ => signature,
+                };
+                let at = at.index(bytes.len());
+                bytes[at] ^= 1 << bit;
+            });
+            prop_assert!(judged.is_err());
+        }
+
+        #[test]
+        fn other_bytes_are_refused(other in proptest::collection::vec(any::<u8>(), 0..400), part in 0..3_usize) {
+            let judged = asserted(|auth_data, client_data, signature| {
+                match part {
+                    0 => *auth_data = other,
+                    1 => *client_data = other,
+                    _ => *signature = other,
+                }
+            });
+            prop_assert!(judged.is_err());
+        }
+
+        #[test]
+        fn no_attestation_object_breaks_anything(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            prop_assert!(Attested::parse(&bytes).is_err());
+        }
+    }
+}

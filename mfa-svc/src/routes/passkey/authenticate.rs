@@ -14,13 +14,13 @@ use contract::{
     identity::GetUser,
     mfa::{FactorOwed, Method},
     schema::{Refused, SessionAndUser},
-    session::{ClientInfo, Lifetime},
+    session::{ClientInfo, Lifetime, RevokeSession},
     user::{User, UserSnapshot},
 };
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use service_kit::{Answered, Client, Current, Error, Now, WithCookies, body::JsonBody};
+use service_kit::{Answered, Client, Current, Error, Now, While, WithCookies, body::JsonBody};
 use utoipa::ToSchema;
 
 use crate::{
@@ -115,7 +115,7 @@ async fn begin(
         None => Vec::new(),
     };
     let begun = app.relying_party.begin_authentication();
-    let begun = service_kit::While::doing(begun, "beginning an authentication")?;
+    let begun = begun.doing("beginning an authentication")?;
     let token = CeremonyToken::generate(&mut rand::rng());
     // Whoever's credentials are asked for, it is they who sign in.
     let owner = user.filter(|_| !known.is_empty());
@@ -194,7 +194,22 @@ async fn sign_in(
     // Always a week on our side; whether the browser keeps its cookie is another matter
     // (contract 7.5).
     let how = (Lifetime::Standard, client);
-    Ok((shown, sign_ins::after_passkey(app, accepted, device, how, now).await?))
+    let signed_in = sign_ins::after_passkey(app, accepted, device, how, now).await?;
+    still_there(app, &passkey, &signed_in).await?;
+    Ok((shown, signed_in))
+}
+
+/// The removal of a passkey ends what it has opened. A session that was just being opened
+/// could be missed by that, so who has opened one looks once more: whichever came first,
+/// one of the two sees the other.
+async fn still_there(app: &App, passkey: &Passkey, signed_in: &SignedIn) -> Result<(), Error> {
+    if passkeys::exists(&app.db, &passkey.id).await? {
+        return Ok(());
+    }
+    if let SignedIn::As { opened, .. } = signed_in {
+        app.bus.request(&RevokeSession { digest: opened.token.digest() }).await?;
+    }
+    Err(not_found())
 }
 
 /// The ceremony is used up before anything is looked at, whatever comes of it.
@@ -257,7 +272,7 @@ async fn accept(
     if passkeys::accept(&app.db, &passkey.id, assertion, now).await? {
         return Ok(());
     }
-    if passkeys::find_by_credential(&app.db, &passkey.credential_id).await?.is_none() {
+    if !passkeys::exists(&app.db, &passkey.id).await? {
         return Err(not_found());
     }
     app.metrics.counters_refused.inc();

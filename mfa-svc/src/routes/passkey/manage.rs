@@ -111,7 +111,8 @@ async fn remove(app: &App, current: &Current, id: &str) -> Result<(), Error> {
     let mut tx = app.db.begin().await.doing("starting to remove a passkey")?;
     let removed = passkeys::delete(&mut *tx, &current.live.user.id, id).await?;
     let name = removed.ok_or(Refusal::PasskeyNotFound)?;
-    let changed = Changed::make(&mut tx, current, name, PasskeyChange::Removed).await?;
+    let named = (id, name.as_deref());
+    let changed = Changed::make(&mut tx, current, named, PasskeyChange::Removed).await?;
     tx.commit().await.doing("removing a passkey")?;
     Ok(changed.keep(app).await?)
 }

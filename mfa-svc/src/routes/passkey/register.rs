@@ -317,8 +317,8 @@ async fn register(
         Err(NotInserted::Taken) => return Err(Refusal::FailedToVerifyRegistration.into()),
         Err(NotInserted::TooMany) => return Err(Refusal::TooManyPasskeys.into()),
     }
-    let changed =
-        Changed::make(&mut tx, current, passkey.name.clone(), PasskeyChange::Added).await?;
+    let named = (passkey.id.as_str(), passkey.name.as_deref());
+    let changed = Changed::make(&mut tx, current, named, PasskeyChange::Added).await?;
     tx.commit().await.doing("storing a passkey")?;
     changed.keep(app).await?;
     Ok(passkey)
