@@ -10,13 +10,12 @@ use contract::{
     Purpose, RootSecrets,
     internal::{CLIENT_ADDR_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER},
     jwt::{IdentityClaims, Signer, validity},
+    session::LiveSession,
 };
 use http::{HeaderName, HeaderValue};
 use moka::sync::Cache;
 use pingora::http::RequestHeader;
 use service_kit::{Fault, While};
-
-use crate::session::Principal;
 
 pub const USER_ID: &str = "x-user-id";
 pub const USER_EMAIL: &str = "x-user-email";
@@ -98,17 +97,17 @@ impl Assertions {
     pub fn assert(
         &self,
         request: &mut RequestHeader,
-        principal: &Principal,
+        caller: &LiveSession,
         audience: &str,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let (user, session) = (&principal.live().user, &principal.live().session);
+        let (user, session) = (&caller.user, &caller.session);
         let headers = [
             (USER_ID, user.id.as_str()),
             (USER_EMAIL, user.email.as_str()),
             (USER_ROLE, user.role.as_str()),
             (SESSION_ID, session.id.as_str()),
-            (IDENTITY_TOKEN, &*self.token(principal, audience, now)?),
+            (IDENTITY_TOKEN, &*self.token(caller, audience, now)?),
         ];
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).doing("naming the caller to an upstream")?;
@@ -119,19 +118,19 @@ impl Assertions {
 
     fn token(
         &self,
-        principal: &Principal,
+        caller: &LiveSession,
         audience: &str,
         now: Timestamp,
     ) -> Result<Arc<str>, Fault> {
         let key = AssertionKey {
-            session: principal.live().session.id.clone(),
-            user_version: principal.live().version.user,
+            session: caller.session.id.clone(),
+            user_version: caller.version.user,
             audience: audience.into(),
         };
         if let Some(token) = self.made.get(&key) {
             return Ok(token);
         }
-        let (user, (iat, exp)) = (&principal.live().user, validity(now));
+        let (user, (iat, exp)) = (&caller.user, validity(now));
         let claims = IdentityClaims {
             iss: self.issuer.clone(),
             aud: audience.to_owned(),

@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod redis_link;
 pub mod request_id;
 pub mod telemetry;
+pub mod trace;
 
 pub use admin_caller::AdminCaller;
 pub use answer::{Answered, WithCookies};

@@ -6,6 +6,7 @@
 
 mod identity;
 mod routes;
+mod websocket;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -40,14 +41,18 @@ async fn main() -> Result<()> {
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(coloured).init();
     let config = Config::parse();
-    let verifier = identity::Verifier::new(config.jwks_url, &config.issuer, &config.audience)?;
+    let verifier =
+        identity::Verifier::new(config.jwks_url.clone(), &config.issuer, &config.audience)?;
+    // What the gateway gives browsers for WebSockets is addressed to those alone.
+    let tickets = identity::Verifier::new(config.jwks_url, &config.issuer, "ws")?;
+    let app = routes::App { verifier, tickets };
 
     let listener = TcpListener::bind(config.listen_addr).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen_addr))?;
     tracing::info!("listening on http://{}", config.listen_addr);
 
     let mut terminate = signal(SignalKind::terminate())?;
-    axum::serve(listener, routes::all(verifier, config.page_dir))
+    axum::serve(listener, routes::all(app, config.page_dir))
         .with_graceful_shutdown(async move {
             terminate.recv().await;
         })
