@@ -28,6 +28,7 @@ pub mod redis_link;
 pub mod request_id;
 pub mod telemetry;
 pub mod version;
+pub mod trace;
 
 pub use admin_caller::AdminCaller;
 pub use answer::{Answered, WithCookies};
