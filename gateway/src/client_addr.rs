@@ -15,18 +15,24 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The caller's address, seen from a connection that comes from `peer`.
 #[must_use]
 pub fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut caller = peer.to_canonical();
     let lines: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
     let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
     for hop in hops {
-        if !is_trusted(caller) {
+        if !is_trusted(caller, trusted) {
             break;
         }
         let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
         caller = address.to_canonical();
     }
     caller
+}
+
+/// Whether an address is one of the operator's proxies.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// How an address is stored and counted (contract 3.11): IPv4 as it is, IPv6 by

@@ -8,7 +8,9 @@ use std::{sync::Arc, time::Duration};
 use auth_types::{SessionId, Timestamp};
 use contract::{
     Purpose, RootSecrets,
-    internal::{CLIENT_ADDR_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER},
+    internal::{
+        CLIENT_ADDR_HEADER, COOKIE_FROM_BEARER_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER,
+    },
     jwt::{IdentityClaims, Signer, validity},
 };
 use http::{HeaderName, HeaderValue};
@@ -25,7 +27,7 @@ pub const SESSION_ID: &str = "x-session-id";
 pub const IDENTITY_TOKEN: &str = "x-identity-token";
 
 /// Names that only we may use towards an upstream, and that never go back to a client.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     USER_ID,
     USER_EMAIL,
     USER_ROLE,
@@ -34,16 +36,21 @@ const OURS: [&str; 8] = [
     GATEWAY_KEY_HEADER,
     CLIENT_ADDR_HEADER,
     REQUEST_ID_HEADER,
+    COOKIE_FROM_BEARER_HEADER,
 ];
 
 /// Names by which proxies speak of the client; ours replace them.
-const FORWARDING: [&str; 7] = [
+const FORWARDING: [&str; 11] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-forwarded-port",
     "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-forwarded-method",
+    "x-original-uri",
+    "x-original-method",
     "x-real-ip",
 ];
 
@@ -102,19 +109,29 @@ impl Assertions {
         audience: &str,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let (user, session) = (&principal.live().user, &principal.live().session);
-        let headers = [
-            (USER_ID, user.id.as_str()),
-            (USER_EMAIL, user.email.as_str()),
-            (USER_ROLE, user.role.as_str()),
-            (SESSION_ID, session.id.as_str()),
-            (IDENTITY_TOKEN, &*self.token(principal, audience, now)?),
-        ];
-        for (name, value) in headers {
-            let value = HeaderValue::from_str(value).doing("naming the caller to an upstream")?;
+        for (name, value) in self.headers(principal, audience, now)? {
             request.insert_header(name, value).doing("naming the caller to an upstream")?;
         }
         Ok(())
+    }
+
+    /// Who is calling, in headers.
+    pub fn headers(
+        &self,
+        principal: &Principal,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<[(HeaderName, HeaderValue); 5], Fault> {
+        let (user, session) = (&principal.live().user, &principal.live().session);
+        let token = self.token(principal, audience, now)?;
+        let value = |text: &str| HeaderValue::from_str(text).doing("naming the caller in a header");
+        Ok([
+            (HeaderName::from_static(USER_ID), value(user.id.as_str())?),
+            (HeaderName::from_static(USER_EMAIL), value(user.email.as_str())?),
+            (HeaderName::from_static(USER_ROLE), value(user.role.as_str())?),
+            (HeaderName::from_static(SESSION_ID), value(session.id.as_str())?),
+            (HeaderName::from_static(IDENTITY_TOKEN), value(&token)?),
+        ])
     }
 
     fn token(
