@@ -17,12 +17,11 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// The caller's address, seen from a connection that comes from `peer`.
 #[must_use]
 pub fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut caller = peer.to_canonical();
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     for hop in hops {
-        if !is_trusted(caller) {
+        if !is_trusted(caller, trusted) {
             break;
         }
         let Some(address) = parse(hop) else { break };
@@ -43,17 +42,24 @@ pub fn scheme(session: &Session, trusted: &[IpNet]) -> Scheme {
     let is_tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
     let peer = session.client_addr().and_then(|address| address.as_inet());
     let peer = peer.map(|address| address.ip().to_canonical());
-    let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|one| one.contains(&peer)));
-    if is_tls { Scheme::HTTPS } else { scheme_of(is_trusted, &session.req_header().headers) }
+    let by_proxy = peer.is_some_and(|peer| is_trusted(peer, trusted));
+    if is_tls { Scheme::HTTPS } else { scheme_of(by_proxy, &session.req_header().headers) }
 }
 
-fn scheme_of(is_trusted: bool, headers: &HeaderMap) -> Scheme {
+fn scheme_of(by_proxy: bool, headers: &HeaderMap) -> Scheme {
     let said = headers.get_all(FORWARDED_PROTO).iter().next_back();
     let said = said.and_then(|line| line.to_str().ok()?.rsplit(',').next());
     match said.map(str::trim) {
-        Some(said) if is_trusted && said.eq_ignore_ascii_case("https") => Scheme::HTTPS,
+        Some(said) if by_proxy && said.eq_ignore_ascii_case("https") => Scheme::HTTPS,
         _ => Scheme::HTTP,
     }
+}
+
+/// Whether an address is one of the operator's proxies.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// How an address is stored and counted (contract 3.11): IPv4 as it is, IPv6 by

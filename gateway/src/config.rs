@@ -28,6 +28,8 @@ pub struct Config {
     pub rate_limit: bool,
     pub websocket_caps: Caps,
     pub websocket_rules: Rules,
+    /// Whether a session token may come as a bearer token.
+    pub bearer: bool,
     pub deployment: Deployment,
 }
 
@@ -114,6 +116,11 @@ impl Config {
         let deployment = Deployment::read(env);
         let rate_limit =
             env.optional::<Switch>("RATE_LIMIT", "on or off; on in production by default");
+        let bearer = env.or::<Switch>(
+            "AUTH_BEARER",
+            "off",
+            "whether Authorization: Bearer is taken in place of the session's cookie",
+        );
         let deployment = deployment?;
         Some(Self {
             listening: listening?,
@@ -126,6 +133,7 @@ impl Config {
             routes_file: routes_file?,
             trusted_proxies: trusted_proxies?.into_iter().map(|network| network.0).collect(),
             session_cache: cache?,
+            bearer: bearer?.0,
             rate_limit: rate_limit?.map_or(deployment.production, |switch| switch.0),
             websocket_caps: websocket_caps?,
             websocket_rules: websocket_rules?,

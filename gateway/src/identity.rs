@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 use auth_types::{SessionId, Timestamp};
 use contract::{
     Purpose, RootSecrets,
-    internal::{CLIENT_ADDR_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER},
+    internal::{
+        CLIENT_ADDR_HEADER, COOKIE_FROM_BEARER_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER,
+    },
     jwt::{IdentityClaims, Signer, validity},
     session::LiveSession,
 };
@@ -25,7 +27,7 @@ pub const SESSION_ID: &str = "x-session-id";
 pub const IDENTITY_TOKEN: &str = "x-identity-token";
 
 /// Names that only we may use towards an upstream, and that never go back to a client.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     USER_ID,
     USER_EMAIL,
     USER_ROLE,
@@ -34,16 +36,21 @@ const OURS: [&str; 8] = [
     GATEWAY_KEY_HEADER,
     CLIENT_ADDR_HEADER,
     REQUEST_ID_HEADER,
+    COOKIE_FROM_BEARER_HEADER,
 ];
 
 /// Names by which proxies speak of the client; ours replace them.
-const FORWARDING: [&str; 7] = [
+const FORWARDING: [&str; 11] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-forwarded-port",
     "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-forwarded-method",
+    "x-original-uri",
+    "x-original-method",
     "x-real-ip",
 ];
 
@@ -144,7 +151,8 @@ impl Assertions {
         Ok(())
     }
 
-    fn headers(
+    /// Who is calling, in headers.
+    pub fn headers(
         &self,
         caller: &LiveSession,
         audience: &Arc<str>,

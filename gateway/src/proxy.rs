@@ -49,6 +49,7 @@ impl ProxyHttp for Proxy {
         if handshake::is_asked_for(&session.req_header().headers) {
             session.set_keepalive(None);
         }
+        ctx.bearer = self.0.take_bearer(session.req_header_mut())?;
         ctx.trace = trace::begin_request(&session.req_header().headers);
         ctx.scheme = client_addr::scheme(session, &self.0.trusted_proxies);
         let current = ctx.trace.clone().unwrap_or_default();
@@ -114,11 +115,16 @@ impl ProxyHttp for Proxy {
         identity::strip(request);
         request.remove_header(&header::CONNECTION);
         name_client(request, ctx)?;
-        match (&ctx.destination, ctx.caller()) {
-            (Destination::Service(_), _) => {
+        let cookies = &self.0.deployment.cookies;
+        match &ctx.destination {
+            Destination::Service(_) => {
+                ctx.bearer.map_or(Ok(()), |bearer| bearer.tell_service(request))?;
                 request.insert_header(GATEWAY_KEY_HEADER, self.0.gateway_key.clone())
             }
-            (Destination::App(route), Some(caller)) => {
+            Destination::App(route) => {
+                ctx.bearer
+                    .map_or(Ok(()), |bearer| bearer.hide_from_application(request, cookies))?;
+                let Some(caller) = ctx.caller() else { return Ok(()) };
                 let audience = route.upstream.name();
                 let asserted = self.0.assertions.assert(request, caller, audience, ctx.now);
                 asserted.map_err(|fault| internal(&fault))
