@@ -16,6 +16,7 @@
 //! 9. [`upstreams`]: the service or the application, and [`upstream`]: which address
 //! 10. [`dress`]: what every answer says; [`access_log`]: one line
 //!
+//! [`session_cache`] is right because of [`lease`] and [`revocations`].
 //! What outlives a request, such as a WebSocket, is told by [`endings`] when its
 //! session ends.
 //!
@@ -35,7 +36,9 @@ pub mod edge;
 pub mod endings;
 pub mod failure;
 pub mod head;
+pub mod flights;
 pub mod identity;
+pub mod lease;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
@@ -43,6 +46,7 @@ pub mod path;
 pub mod policy;
 pub mod proxy;
 pub mod reception;
+pub mod revocations;
 pub mod route_table;
 pub mod routes_file;
 pub mod server;
