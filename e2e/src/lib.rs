@@ -14,11 +14,13 @@ mod authenticator;
 mod browser;
 mod dice;
 mod mailbox;
+mod opener;
 mod passkey;
 mod raw;
 mod shape;
 mod stacks;
 mod stores;
+mod tcp_proxy;
 mod wait;
 
 pub use admin::{admin, with_role};
@@ -27,6 +29,7 @@ pub use authenticator::Authenticator;
 pub use browser::{Browser, PASSWORD, User, fresh_email};
 pub use dice::dice;
 pub use mailbox::{link_in, mail_about, mail_to, mails_about, mails_to, path_in, text_of};
+pub use opener::{Opened, Opener};
 pub use passkey::{Algorithm, How, Passkey, attestation_object};
 pub use raw::{Silence, Wire, raw_answers, raw_request};
 pub use shape::{
@@ -35,4 +38,5 @@ pub use shape::{
 };
 pub use stacks::{own_stack, shared};
 pub use stores::Stores;
+pub use tcp_proxy::TcpProxy;
 pub use wait::{eventually, tick};

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use crate::process::Process;
 
 /// As wide as the longest name.
-const NAME_WIDTH: usize = 12;
+const NAME_WIDTH: usize = 13;
 /// One for each of `Process::ALL`; red is left for trouble.
 const COLOURS: [u8; 9] = [36, 32, 33, 35, 34, 96, 92, 93, 95];
 
