@@ -3,14 +3,17 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use e2e::{Opened, Opener, Wire};
+use e2e::{Opened, Opener, Wire, eventually};
 use futures_util::{StreamExt, stream};
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use stack::{Options, Process, Stack};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
@@ -39,11 +42,18 @@ const SECRETS: &str = r#"{
     "better_auth_secret": "0123456789abcdef0123456789abcdeffedcba9876543210fedcba9876543210"
 }"#;
 
+/// Whose way to Redis leads over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    SecondGateway,
+    Everybody,
+}
+
 pub(crate) struct Fleet {
     pub(crate) stack: Stack,
     pub(crate) opener: Opener,
-    /// Between the second gateway and Redis.
-    pub(crate) redis_of_second: Wire,
+    /// On the way to Redis.
+    pub(crate) wire: Wire,
     client: Client,
     gateways: Vec<String>,
     frontend: String,
@@ -52,36 +62,32 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    pub(crate) async fn start() -> Arc<Self> {
+    pub(crate) async fn start(whose: Whose) -> Arc<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         // Where Redis will be is only known once the stack runs.
-        let redis_of_second = Wire::to(SocketAddr::from(([127, 0, 0, 1], 1))).await;
+        let wire = Wire::to(SocketAddr::from(([127, 0, 0, 1], 1))).await;
         let mut options = Options { quiet: true, ..Options::new(dir.path()) }.with_replicas(3, 2);
         let unused = [Process::Identity, Process::Mfa, Process::Mailer, Process::Panel];
         options.processes.retain(|process| !unused.contains(process));
         std::fs::write(dir.path().join("secrets.json"), SECRETS).expect("written");
-        let url = format!("redis://:redis@{}", redis_of_second.address());
-        options.env_of.push((Process::Gateway2, "REDIS_URL".to_owned(), url));
+        let url = format!("redis://:redis@{}", wire.address());
+        match whose {
+            Whose::SecondGateway => {
+                options.env_of.push((Process::Gateway2, "REDIS_URL".to_owned(), url));
+            }
+            Whose::Everybody => options.env.push(("REDIS_URL".to_owned(), url)),
+        }
         options.env.push(("GATEWAY_THREADS".to_owned(), "1".to_owned()));
         options.env.push(("RUST_LOG".to_owned(), "warn".to_owned()));
         let stack = Stack::launch_all(options).await.expect("the stack");
-        redis_of_second.lay_to(address_in(&stack.urls().redis_url));
+        wire.lay_to(address_in(&stack.urls().redis_url));
         stack.wait_started().await.expect("the stack is ready");
         let opener = Opener::connect(stack.urls(), dir.path()).await;
         let (gateways, frontend) =
             (stack.urls().gateways.clone(), stack.urls().frontend_url.clone());
         let client = Client::builder().timeout(PATIENCE).build().expect("a client");
         let history = Mutex::default();
-        Arc::new(Self {
-            stack,
-            opener,
-            redis_of_second,
-            client,
-            gateways,
-            frontend,
-            history,
-            _dir: dir,
-        })
+        Arc::new(Self { stack, opener, wire, client, gateways, frontend, history, _dir: dir })
     }
 
     /// Opens so many sessions, each of a user of its own.
@@ -97,7 +103,8 @@ impl Fleet {
         stream::iter(sessions.iter().enumerate())
             .for_each_concurrent(AT_ONCE, |(number, session)| {
                 let door = doors[number % doors.len()];
-                self.revoke_one(Use { number, session: session.clone() }, door, doors, &others)
+                let of = Use { number, session: session.clone(), accepted: Arc::default() };
+                self.revoke_one(of, door, doors, &others)
             })
             .await;
         let others = others.into_inner().expect("nobody panicked");
@@ -123,9 +130,13 @@ impl Fleet {
                 others.lock().expect("nobody panicked").spawn(using);
             }
         }
-        for_a_while(DENSE * 5).await;
+        eventually(|| async { of.accepted.load(Ordering::Relaxed).then_some(()) })
+            .await
+            .expect("it is alive");
         let began = Instant::now();
-        assert!(self.sign_out(&of.session, door).await, "{} was not revoked", of.number);
+        // An outage is no acknowledgement; a client asks again.
+        let revoked = || async { self.sign_out(&of.session, door).await.then_some(()) };
+        eventually(revoked).await.expect("it is revoked");
         let revoked = Revoked { session: of.number, began, acknowledged: Instant::now() };
         self.history.lock().expect("nobody panicked").revoked.push(revoked);
         acknowledge.send_replace(Some(revoked.acknowledged));
@@ -171,13 +182,48 @@ impl Fleet {
         let verdict = match answer {
             Ok(answer) if answer.status() == 200 => match answer.text().await.as_deref() {
                 Ok("null") => Verdict::Refused,
-                Ok(_) => Verdict::Accepted,
+                Ok(_) => {
+                    of.accepted.store(true, Ordering::Relaxed);
+                    Verdict::Accepted
+                }
                 Err(_) => Verdict::Open,
             },
             _ => Verdict::Open,
         };
         let asked = Asked { gateway, session: of.number, began, ended: Instant::now(), verdict };
         self.history.lock().expect("nobody panicked").asked.push(asked);
+    }
+
+    /// Whether all gateways accept it.
+    pub(crate) async fn is_alive(&self, session: &Opened) -> bool {
+        let of = Use { number: usize::MAX, session: session.clone(), accepted: Arc::default() };
+        for gateway in 0..self.gateways.len() {
+            of.accepted.store(false, Ordering::Relaxed);
+            self.ask(&of, gateway).await;
+            if !of.accepted.load(Ordering::Relaxed) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What each gateway says of the session's user.
+    pub(crate) async fn roles(&self, session: &Opened) -> Vec<String> {
+        let mut roles = Vec::new();
+        for gateway in &self.gateways {
+            let url = format!("{gateway}/api/auth/get-session");
+            let request = self.client.get(url).header("cookie", &session.cookie);
+            let answer = request.send().await.expect("an answer").text().await.expect("a body");
+            let answer: Value = serde_json::from_str(&answer).expect("JSON");
+            roles.push(answer["user"]["role"].as_str().unwrap_or("none").to_owned());
+        }
+        roles
+    }
+
+    /// Which of the sessions have been revoked so far.
+    pub(crate) fn revoked(&self) -> Vec<usize> {
+        let history = self.history.lock().expect("nobody panicked");
+        history.revoked.iter().map(|revoked| revoked.session).collect()
     }
 
     async fn sign_out(&self, session: &Opened, door: usize) -> bool {
@@ -219,4 +265,6 @@ pub(crate) async fn for_a_while(time: Duration) {
 struct Use {
     number: usize,
     session: Opened,
+    /// Somewhere, at least once.
+    accepted: Arc<AtomicBool>,
 }
