@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn names_are_padded_to_one_column() {
-        assert_eq!(prefix(Process::Nats, false), "nats         | ");
-        assert_eq!(prefix(Process::Identity, false), "identity-svc | ");
-        assert!(Process::ALL.iter().all(|process| process.name().len() <= NAME_WIDTH));
+        assert_eq!(prefix(Process::Nats, false), "nats          | ");
+        assert_eq!(prefix(Process::Identity, false), "identity-svc  | ");
+        assert!(Process::every().all(|process| process.name().len() <= NAME_WIDTH));
     }
 
     #[tokio::test]

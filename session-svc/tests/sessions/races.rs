@@ -70,7 +70,7 @@ async fn an_extension_never_brings_back_what_was_revoked() {
 /// `INTERLEAVINGS` makes it more.
 #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
 fn interleavings() -> usize {
-    std::env::var("INTERLEAVINGS").map_or(3000, |count| count.parse().expect("a number"))
+    std::env::var("INTERLEAVINGS").map_or(1000, |count| count.parse().expect("a number"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
