@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Opened, Opener, Wire, eventually};
+use e2e::{Opened, Opener, TcpProxy, eventually};
 use futures_util::{StreamExt, stream};
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -37,12 +37,20 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A stack that was here before keeps its passwords; so one of them can be part of a URL
 /// that is made before the stack starts.
-const SECRETS: &str = r#"{
-    "postgres_password": "postgres", "redis_password": "redis", "nats_password": "nats",
-    "better_auth_secret": "0123456789abcdef0123456789abcdeffedcba9876543210fedcba9876543210"
-}"#;
+fn secrets() -> Value {
+    let services: serde_json::Map<_, _> =
+        Process::ALL.into_iter().map(|service| (service.to_string(), PASSWORD.into())).collect();
+    json!({
+        "postgres_password": PASSWORD, "redis_password": PASSWORD, "nats_password": PASSWORD,
+        "better_auth_secret": "0123456789abcdef0123456789abcdeffedcba9876543210fedcba9876543210",
+        "services": services,
+    })
+}
 
-/// Whose way to Redis leads over the wire.
+/// Of everybody at every store.
+pub(crate) const PASSWORD: &str = "password";
+
+/// Whose way to Redis leads through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
     SecondGateway,
@@ -53,34 +61,42 @@ pub(crate) struct Fleet {
     pub(crate) stack: Stack,
     pub(crate) opener: Opener,
     /// On the way to Redis.
-    pub(crate) wire: Wire,
+    pub(crate) proxy: TcpProxy,
     client: Client,
     gateways: Vec<String>,
     frontend: String,
     history: Mutex<History>,
-    _dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Fleet {
     pub(crate) async fn start(whose: Whose) -> Arc<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         // Where Redis will be is only known once the stack runs.
-        let wire = Wire::to(SocketAddr::from(([127, 0, 0, 1], 1))).await;
+        let proxy = TcpProxy::to(SocketAddr::from(([127, 0, 0, 1], 1))).await;
         let mut options = Options { quiet: true, ..Options::new(dir.path()) }.with_replicas(3, 2);
         let unused = [Process::Identity, Process::Mfa, Process::Mailer, Process::Panel];
         options.processes.retain(|process| !unused.contains(process));
-        std::fs::write(dir.path().join("secrets.json"), SECRETS).expect("written");
-        let url = format!("redis://:redis@{}", wire.address());
-        match whose {
-            Whose::SecondGateway => {
-                options.env_of.push((Process::Gateway2, "REDIS_URL".to_owned(), url));
-            }
-            Whose::Everybody => options.env.push(("REDIS_URL".to_owned(), url)),
+        std::fs::write(dir.path().join("secrets.json"), secrets().to_string()).expect("written");
+        let led: &[Process] = match whose {
+            Whose::SecondGateway => &[Process::Gateway2],
+            Whose::Everybody => &[
+                Process::Gateway,
+                Process::Gateway2,
+                Process::Gateway3,
+                Process::Session,
+                Process::Session2,
+            ],
+        };
+        for process in led {
+            let user = process.original();
+            let url = format!("redis://{user}:{PASSWORD}@{}", proxy.address());
+            options.env_of.push((*process, "REDIS_URL".to_owned(), url));
         }
         options.env.push(("GATEWAY_THREADS".to_owned(), "1".to_owned()));
         options.env.push(("RUST_LOG".to_owned(), "warn".to_owned()));
         let stack = Stack::launch_all(options).await.expect("the stack");
-        wire.lay_to(address_in(&stack.urls().redis_url));
+        proxy.lead_to(address_in(&stack.urls().redis_url));
         stack.wait_started().await.expect("the stack is ready");
         let opener = Opener::connect(stack.urls(), dir.path()).await;
         let (gateways, frontend) =

@@ -75,12 +75,12 @@ async fn a_role_is_gone_everywhere_when_the_call_answers_and_so_is_a_user() {
 async fn the_redis_connection_of_one_gateway_is_frozen() {
     let fleet = Fleet::start(Whose::SecondGateway).await;
     let sessions = fleet.sessions(revocations(300)).await;
-    let wire = &fleet.wire;
+    let proxy = &fleet.proxy;
     let freeze = || async {
         for_a_while(Duration::from_millis(700)).await;
-        wire.freeze();
+        proxy.freeze();
         for_a_while(Duration::from_secs(2)).await;
-        wire.thaw();
+        proxy.thaw();
     };
     let history = beside(fleet.revoke(&sessions, &[0, 1, 2]), freeze).await;
     check("one gateway's Redis frozen", &history);
@@ -115,13 +115,13 @@ async fn nats_is_down() {
 async fn nats_is_frozen_and_so_is_the_redis_connection_of_one_gateway() {
     let fleet = Fleet::start(Whose::SecondGateway).await;
     let sessions = fleet.sessions(revocations(200)).await;
-    let wire = &fleet.wire;
+    let proxy = &fleet.proxy;
     let freeze = || async {
         for_a_while(Duration::from_millis(1500)).await;
         fleet.stack.pause(Process::Nats);
-        wire.freeze();
+        proxy.freeze();
         for_a_while(Duration::from_millis(2500)).await;
-        wire.thaw();
+        proxy.thaw();
         fleet.stack.resume(Process::Nats);
     };
     let history = beside(fleet.revoke(&sessions, &[0, 2]), freeze).await;
@@ -133,7 +133,8 @@ async fn nats_is_frozen_and_so_is_the_redis_connection_of_one_gateway() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_behind_is_promoted_under_load() {
     let fleet = Fleet::start(Whose::Everybody).await;
-    let mut replica = Replica::of(address_in(&fleet.stack.urls().redis_url)).await;
+    let users = fleet.dir.path().join("redis/users.acl");
+    let mut replica = Replica::of(address_in(&fleet.stack.urls().redis_url), &users).await;
     let sessions = fleet.sessions(revocations(300)).await;
     let kept = fleet.sessions(20).await;
     replica.is_up_to_date().await;
@@ -148,7 +149,7 @@ async fn a_replica_that_is_behind_is_promoted_under_load() {
         let revoked: Vec<_> = fleet.revoked().iter().map(|number| &sessions[*number]).collect();
         replica.promote().await;
         assert!(replica.still_shows(&revoked).await > 0, "it has missed nothing");
-        fleet.wire.lay_to(replica.address());
+        fleet.proxy.lead_to(replica.address());
         fleet.stack.kill(Process::Redis).await;
     };
     let history = beside(fleet.revoke(&sessions, &[0, 1, 2]), promote).await;

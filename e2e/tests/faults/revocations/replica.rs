@@ -1,34 +1,39 @@
-//! A replica of the stack's Redis, over a wire that can be frozen.
+//! A replica of the stack's Redis, which can be kept from hearing of it.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{net::SocketAddr, path::Path, process::Stdio};
 
 use contract::session_copy::{SessionCopy, key};
-use e2e::{Opened, Wire, eventually};
+use e2e::{Opened, TcpProxy, eventually};
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use super::fleet::PASSWORD;
+
 pub(crate) struct Replica {
     address: SocketAddr,
     connection: MultiplexedConnection,
-    primary: Wire,
+    primary: TcpProxy,
     _process: Child,
     _dir: TempDir,
 }
 
 impl Replica {
-    pub(crate) async fn of(primary: SocketAddr) -> Self {
-        let primary = Wire::to(primary).await;
+    /// With the users of the primary.
+    pub(crate) async fn of(primary: SocketAddr, users: &Path) -> Self {
+        let primary = TcpProxy::to(primary).await;
         let dir = tempfile::tempdir().expect("a directory");
         let port = free_port();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""]);
-        command.args(["--requirepass", "redis", "--masterauth", "redis"]);
+        command.args(["--masteruser", "operator", "--masterauth", PASSWORD]);
+        command.arg("--aclfile").arg(users);
         command.args(["--replicaof", "127.0.0.1", &primary.address().port().to_string()]);
         command.arg("--dir").arg(dir.path()).stdout(Stdio::null()).kill_on_drop(true);
         let process = command.spawn().expect("redis-server is installed");
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let client = redis::Client::open(format!("redis://:redis@{address}")).expect("a URL");
+        let client =
+            redis::Client::open(format!("redis://operator:{PASSWORD}@{address}")).expect("a URL");
         let connect = || async { client.get_multiplexed_async_connection().await.ok() };
         let connection = eventually(connect).await.expect("it listens");
         Self { address, connection, primary, _process: process, _dir: dir }
