@@ -14,12 +14,14 @@ mod authenticator;
 mod browser;
 mod dice;
 mod mailbox;
+mod opener;
 mod passkey;
 mod raw;
 mod shape;
 mod socket;
 mod stacks;
 mod stores;
+mod tcp_proxy;
 mod wait;
 
 pub use admin::{admin, with_role};
@@ -28,6 +30,7 @@ pub use authenticator::Authenticator;
 pub use browser::{Browser, PASSWORD, User, fresh_email};
 pub use dice::dice;
 pub use mailbox::{link_in, mail_about, mail_to, mails_about, mails_to, path_in, text_of};
+pub use opener::{Opened, Opener};
 pub use passkey::{Algorithm, How, Passkey, attestation_object};
 pub use raw::{Silence, Wire, raw_answers, raw_request};
 pub use shape::{
@@ -37,4 +40,5 @@ pub use shape::{
 pub use socket::{Handshake, Socket};
 pub use stacks::{own_stack, shared};
 pub use stores::Stores;
+pub use tcp_proxy::TcpProxy;
 pub use wait::{eventually, tick};

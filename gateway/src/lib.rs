@@ -17,6 +17,7 @@
 //! 10. [`websocket`]: or a socket that stays open
 //! 11. [`dress`]: what every answer says; [`access_log`]: one line
 //!
+//! [`session_cache`] is right because of [`lease`] and [`revocations`].
 //! What outlives a request, such as a WebSocket, is told by [`endings`] when its
 //! session ends.
 //!
@@ -39,9 +40,11 @@ pub mod dress;
 pub mod edge;
 pub mod endings;
 pub mod failure;
+pub mod flights;
 pub mod head;
 pub mod handover;
 pub mod identity;
+pub mod lease;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
@@ -51,6 +54,7 @@ pub mod proxy;
 pub mod reception;
 pub mod redirect;
 pub mod route_limit;
+pub mod revocations;
 pub mod route_table;
 pub mod routes_file;
 pub mod server;

@@ -16,6 +16,8 @@ pub enum Lookup {
     Redis,
     SessionService,
     KnownDead,
+    /// From a lookup that somebody else made.
+    Shared,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,6 +71,18 @@ struct CountedLabel {
     by: Counted,
 }
 
+/// By which changes of sessions are heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum LeasePath {
+    Redis,
+    Nats,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PathLabel {
+    path: LeasePath,
+}
+
 #[derive(Clone)]
 pub struct Metrics {
     http: HttpMetrics,
@@ -76,6 +90,8 @@ pub struct Metrics {
     pub limited: Counter,
     counted: Family<CountedLabel, Counter>,
     pub revocations_heard: Counter,
+    pub revocation_lag: Histogram,
+    leases: Family<PathLabel, Gauge>,
     pub upstream_failures: Counter,
     /// Which reading of the routes file is in force, counted from the start.
     pub routes_generation: Gauge,
@@ -99,6 +115,8 @@ impl Metrics {
             limited: Counter::default(),
             counted: Family::default(),
             revocations_heard: Counter::default(),
+            revocation_lag: seconds_histogram(),
+            leases: Family::default(),
             upstream_failures: Counter::default(),
             routes_generation: Gauge::default(),
             reloads: Family::default(),
@@ -137,6 +155,16 @@ impl Metrics {
             "revocations_heard",
             "Revoked sessions heard of over NATS",
             metrics.revocations_heard.clone(),
+        );
+        registry.register(
+            "revocation_lag_seconds",
+            "Time from when a revocation was written to when this gateway refused the session, as told over NATS",
+            metrics.revocation_lag.clone(),
+        );
+        registry.register(
+            "session_leases_held",
+            "Whether the lease of a path holds (1); without both, sessions are not remembered",
+            metrics.leases.clone(),
         );
         registry.register(
             "upstream_failures",
@@ -189,6 +217,10 @@ impl Metrics {
 
     pub fn looked_up(&self, source: Lookup) {
         self.lookups.get_or_create(&LookupLabel { source }).inc();
+    }
+
+    pub fn leased(&self, path: LeasePath, holds: bool) {
+        self.leases.get_or_create(&PathLabel { path }).set(i64::from(holds));
     }
 
     pub fn answered(&self, route: &str, status: u16, took: Duration) {

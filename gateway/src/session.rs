@@ -3,8 +3,9 @@
 //! The signature first; then our own memory, while it can be believed
 //! (`session_cache`); then the words "this one is dead" that we remember; then the
 //! copy in Redis, if it was written under the Redis we are talking to; then
-//! session-svc, which reads the truth. A store that does not answer is an outage,
-//! never a yes and never a no.
+//! session-svc, which reads the truth. The last two are asked by one at a time for each
+//! session (`flights`). A store that does not answer is an outage, never a yes and
+//! never a no.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     endings::{Ending, Endings},
+    flights::{Flights, Given},
     metrics::{Lookup, Metrics},
     session_cache::{Cached, SessionCache},
 };
@@ -35,6 +37,9 @@ const DEAD_CAPACITY: u64 = 100_000;
 const DEAD_FOR: Duration = Duration::from_mins(5);
 /// Lookups at session-svc that one gateway makes at once. More are turned away.
 const RESOLVING_AT_ONCE: usize = 128;
+
+/// A session that stands, or none.
+type Found = Result<Option<Arc<Cached>>, Fault>;
 
 /// A caller whose session stands.
 #[derive(Debug, Clone)]
@@ -66,6 +71,7 @@ pub struct Sessions {
     bus: Bus,
     cache: Arc<SessionCache>,
     dead: Cache<TokenDigest, ()>,
+    flights: Flights<TokenDigest, Found>,
     endings: Arc<Endings>,
     seats: Semaphore,
     metrics: Metrics,
@@ -83,7 +89,8 @@ impl Sessions {
     ) -> Self {
         let dead = Cache::builder().max_capacity(DEAD_CAPACITY).time_to_live(DEAD_FOR).build();
         let seats = Semaphore::new(RESOLVING_AT_ONCE);
-        Self { cookies, link, bus, cache, dead, endings, seats, metrics }
+        let flights = Flights::default();
+        Self { cookies, link, bus, cache, dead, flights, endings, seats, metrics }
     }
 
     /// Judges a request's cookie at this instant.
@@ -130,24 +137,50 @@ impl Sessions {
         Ok(self.look_up(digest).await?.filter(|cached| stands(&cached.live, now)))
     }
 
-    async fn look_up(&self, digest: TokenDigest) -> Result<Option<Arc<Cached>>, Fault> {
+    /// What a session shows has changed.
+    pub fn read_anew(&self, digests: impl IntoIterator<Item = TokenDigest>) {
+        for digest in digests {
+            self.cache.invalidate(digest);
+            self.endings.suspect(digest);
+        }
+    }
+
+    async fn look_up(&self, digest: TokenDigest) -> Found {
         if let Some(cached) = self.cache.get(digest) {
             self.metrics.looked_up(Lookup::Memory);
             return Ok(Some(cached));
         }
+        if self.dead.contains_key(&digest) {
+            self.metrics.looked_up(Lookup::KnownDead);
+            return Ok(None);
+        }
+        let read = async || self.read(digest).await;
+        match self.flights.take(digest, || self.remembered(digest), read).await {
+            Given::Own(found) => found,
+            Given::Shared(found) => {
+                self.metrics.looked_up(Lookup::Shared);
+                found
+            }
+        }
+    }
+
+    fn remembered(&self, digest: TokenDigest) -> Option<Found> {
+        match self.cache.get(digest) {
+            Some(cached) => Some(Ok(Some(cached))),
+            None => self.dead.contains_key(&digest).then_some(Ok(None)),
+        }
+    }
+
+    async fn read(&self, digest: TokenDigest) -> Found {
         let ticket = self.cache.ticket(digest);
-        let cached = self.read(digest).await?.map(Cached::new);
+        let cached = self.read_stores(digest).await?.map(Cached::new);
         if let Some(cached) = &cached {
             self.cache.fill(digest, ticket, Arc::clone(cached));
         }
         Ok(cached)
     }
 
-    async fn read(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Fault> {
-        if self.dead.contains_key(&digest) {
-            self.metrics.looked_up(Lookup::KnownDead);
-            return Ok(None);
-        }
+    async fn read_stores(&self, digest: TokenDigest) -> Result<Option<LiveSession>, Fault> {
         match self.read_copy(digest).await {
             Ok(Some(Verdict::Live(live))) => {
                 self.metrics.looked_up(Lookup::Redis);

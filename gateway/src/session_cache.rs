@@ -1,19 +1,18 @@
 //! Sessions in memory that can be revoked at once.
 //!
 //! Redis tells of every change to a session's key on the connection that reads them
-//! (`service_kit::redis_link`). An entry is worth something only while two things
-//! hold, both looked at every time it is used:
+//! (`service_kit::redis_link`), and session-svc tells of changes over NATS
+//! (`revocations`). An entry is worth something only while all of this holds, looked at
+//! every time it is used:
 //!
 //! - Its **ticket** is current. A ticket is taken before the copy is read; a change
 //!   to any key of its slot, or the loss of the connection, makes a new one. So a
 //!   copy that was read just before a change is worthless, in whatever order the
 //!   copy and the word of the change arrive, and nothing needs to be removed.
-//! - The **lease** runs: Redis has answered a heartbeat that was sent less than
-//!   [`LEASE`] ago by the monotonic clock. A connection that is silent, or a process
-//!   that was stopped for a while, is a lease that has ended.
-//!
-//! So an entry outlives the change of its session by less than the lease, and by a
-//! network's delay when nothing is wrong.
+//! - The **lease** of Redis runs. What changed before a heartbeat was answered has been
+//!   told, so an entry outlives a change in Redis by less than the lease.
+//! - The lease of NATS runs. session-svc waits for the word of every gateway that it
+//!   has heard of lately; one that it cannot hear must not remember.
 
 use std::{
     sync::{
@@ -30,10 +29,8 @@ use quick_cache::sync::Cache;
 use service_kit::redis_link::Observer;
 use tokio::time::Instant;
 
-use crate::endings::Endings;
+use crate::{endings::Endings, lease::Lease};
 
-/// How long a heartbeat's answer is good, counted from when it was sent.
-pub const LEASE: Duration = Duration::from_millis(600);
 /// An entry is read again after this long, whatever else holds.
 const OLDEST: Duration = Duration::from_mins(1);
 /// Changes bump one of so many generations. With fewer, a change would make more
@@ -81,10 +78,8 @@ pub struct SessionCache {
     entries: Cache<TokenDigest, Entry>,
     generations: Box<[AtomicU64]>,
     epoch: AtomicU64,
-    /// What instants are counted from.
-    born: Instant,
-    /// Milliseconds after `born` at which the lease ends.
-    lease_until: AtomicU64,
+    pub redis: Lease,
+    pub nats: Lease,
     endings: Arc<Endings>,
 }
 
@@ -96,8 +91,8 @@ impl SessionCache {
             entries: Cache::new(capacity),
             generations: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             epoch: AtomicU64::new(0),
-            born: Instant::now(),
-            lease_until: AtomicU64::new(0),
+            redis: Lease::default(),
+            nats: Lease::default(),
         }
     }
 
@@ -137,17 +132,13 @@ impl SessionCache {
 
     #[must_use]
     pub fn is_leased(&self, now: Instant) -> bool {
-        self.millis(now) < self.lease_until.load(Ordering::Acquire)
-    }
-
-    fn millis(&self, instant: Instant) -> u64 {
-        u64::try_from((instant - self.born).as_millis()).unwrap_or(u64::MAX)
+        self.redis.holds(now) && self.nats.holds(now)
     }
 }
 
 impl Observer for SessionCache {
     fn confirmed(&self, sent_at: Instant) {
-        self.lease_until.store(self.millis(sent_at + LEASE), Ordering::Release);
+        self.redis.confirm(sent_at);
     }
 
     fn changed(&self, key: Option<&[u8]>) {
@@ -161,7 +152,7 @@ impl Observer for SessionCache {
     }
 
     fn lost(&self) {
-        self.lease_until.store(0, Ordering::Release);
+        self.redis.end();
         self.forget_all();
     }
 }
@@ -177,6 +168,8 @@ fn slot(digest: TokenDigest) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use contract::revocation::LEASE;
+
     use super::*;
 
     fn live() -> Arc<Cached> {
@@ -192,30 +185,29 @@ mod tests {
     }
 
     fn filled() -> SessionCache {
-        let cache = SessionCache::new(10, Arc::default());
-        cache.confirmed(Instant::now());
+        let cache = leased();
         cache.fill(digest(), cache.ticket(digest()), live());
         cache
     }
 
+    fn leased() -> SessionCache {
+        let cache = SessionCache::new(10, Arc::default());
+        cache.confirmed(Instant::now());
+        cache.nats.confirm(Instant::now());
+        cache
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn an_entry_is_worth_nothing_once_the_lease_is_over() {
+    async fn an_entry_is_worth_nothing_once_a_lease_is_over() {
         let cache = filled();
         tokio::time::advance(LEASE / 2).await;
         assert!(cache.get(digest()).is_some());
         tokio::time::advance(LEASE / 2).await;
         assert!(cache.get(digest()).is_none());
         cache.confirmed(Instant::now());
+        assert!(cache.get(digest()).is_none(), "one path is not enough");
+        cache.nats.confirm(Instant::now());
         assert!(cache.get(digest()).is_some(), "nothing has changed, so it counts again");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_counts_from_when_the_heartbeat_was_sent() {
-        let cache = filled();
-        let sent_at = Instant::now();
-        tokio::time::advance(LEASE).await;
-        cache.confirmed(sent_at);
-        assert!(cache.get(digest()).is_none());
     }
 
     #[test]
@@ -228,8 +220,7 @@ mod tests {
 
     #[test]
     fn a_copy_that_was_read_before_a_change_is_not_kept() {
-        let cache = SessionCache::new(10, Arc::default());
-        cache.confirmed(Instant::now());
+        let cache = leased();
         let ticket = cache.ticket(digest());
         cache.invalidate(digest());
         cache.fill(digest(), ticket, live());

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use auth_types::{Clock, SystemClock};
 use contract::{
     Purpose,
     jwt::{DOCTOR_AUDIENCE, Jwks, Verifier},
     origin::TrustedOrigins,
-    session::SessionsRevoked,
     session_copy,
 };
-use futures_util::StreamExt;
 use http::HeaderValue;
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
@@ -20,8 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     application::Application, config::Config, dress::Dress, edge::ws_token::WsTokens,
-    endings::Endings, identity::Assertions, limits::Limits, metrics::Metrics, session::Sessions,
-    session_cache::SessionCache, upstreams::Upstreams, websocket::WebSockets,
+    endings::Endings, identity::Assertions, limits::Limits, metrics::Metrics, revocations::Ears,
+    session::Sessions, session_cache::SessionCache, upstreams::Upstreams, websocket::WebSockets,
 };
 
 pub struct Gateway {
@@ -71,16 +68,15 @@ impl Gateway {
         let websockets =
             WebSockets::new(config.websocket_caps, config.websocket_rules, kit.registry());
         websockets.watch(&cache, &endings, kit);
-        let (link_too, bus_too) = (link.clone(), bus.clone());
         let sessions = Arc::new(Sessions::new(
             cookies,
-            cache,
+            Arc::clone(&cache),
             Arc::clone(&endings),
-            link_too,
-            bus_too,
+            link.clone(),
+            bus.clone(),
             metrics.clone(),
         ));
-        hear_revocations(&bus, &sessions, &metrics, kit).await?;
+        Ears::new(bus, cache, Arc::clone(&sessions), metrics.clone()).start(kit).await?;
         confirm_endings(&endings, &sessions, kit);
 
         let key = deployment.secrets.gateway_key();
@@ -129,30 +125,6 @@ impl Gateway {
         self.in_flight.close();
         tokio::join!(self.websockets.close_all(), self.in_flight.wait());
     }
-}
-
-/// The second path by which a revocation arrives; the first is Redis.
-async fn hear_revocations(
-    bus: &Bus,
-    sessions: &Arc<Sessions>,
-    metrics: &Metrics,
-    kit: &Kit,
-) -> anyhow::Result<()> {
-    let subscribing = bus.client().subscribe(SessionsRevoked::SUBJECT);
-    let mut heard = subscribing.await.context("subscribing to revocations")?;
-    let (sessions, metrics, stop) = (Arc::clone(sessions), metrics.clone(), kit.shutdown().clone());
-    kit.spawn(async move {
-        while let Some(Some(message)) = stop.run_until_cancelled(heard.next()).await {
-            match serde_json::from_slice::<SessionsRevoked>(&message.payload) {
-                Ok(revoked) => {
-                    metrics.revocations_heard.inc_by(revoked.digests.len() as u64);
-                    sessions.bury(revoked.digests);
-                }
-                Err(error) => tracing::warn!(%error, "a revocation could not be read"),
-            }
-        }
-    });
-    Ok(())
 }
 
 /// Looks after sessions that are watched and may have ended.

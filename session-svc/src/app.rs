@@ -20,7 +20,9 @@ use crate::{
     bus,
     config::Config,
     metrics::{AdminAction, Metrics},
-    promises, revocation, routes,
+    promises,
+    receipts::Receipts,
+    revocation, routes,
     store::{copies::Copies, sessions},
 };
 
@@ -29,6 +31,7 @@ pub struct App {
     pub db: PgPool,
     pub copies: Copies,
     pub bus: Bus,
+    pub receipts: Receipts,
     pub bell: Bell,
     pub clock: Arc<dyn Clock>,
     pub deployment: Deployment,
@@ -66,13 +69,16 @@ impl App {
         kit: &mut Kit,
     ) -> Result<Self, Fault> {
         let (url, connections) = (config.database_url.expose_secret(), config.database_connections);
+        let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
+        let metrics = Metrics::register(kit.registry());
         Ok(Self {
             db: database::open(url, "session", sqlx::migrate!(), connections, kit)?,
             copies: Copies::new(RedisLink::start(config.redis_url.expose_secret(), kit)?),
-            bus: Bus::connect(config.nats_url.expose_secret(), kit).await?,
+            receipts: Receipts::start(bus.clone(), metrics.clone(), kit).await?,
+            bus,
             bell: Bell::default(),
             clock,
-            metrics: Metrics::register(kit.registry()),
+            metrics,
             deployment: config.deployment.clone(),
         })
     }

@@ -1,6 +1,6 @@
 //! What other services and the gateway ask over NATS.
 
-use auth_types::{TokenDigest, UserId};
+use auth_types::TokenDigest;
 use contract::{
     Refusal,
     permission::Permission,
@@ -17,6 +17,7 @@ use crate::{
     model::opening::{self, Ground},
     revocation,
     store::{
+        copies::Pen,
         pending_revocations::{self, Ending, Notes},
         sessions, user_snapshots,
     },
@@ -24,7 +25,7 @@ use crate::{
 
 /// The one place where a session begins.
 pub async fn create(app: App, call: CreateSession) -> Result<SessionOpened, Error> {
-    let now = app.clock.now();
+    let (now, pen) = (app.clock.now(), app.copies.pen());
     let mut tx = app.db.begin().await.doing("starting to open a session")?;
     let known = user_snapshots::learn(&mut tx, &call.user).await?;
     opening::check(&known, call.user.version, now)?;
@@ -38,14 +39,14 @@ pub async fn create(app: App, call: CreateSession) -> Result<SessionOpened, Erro
     tracing::info!(user.id = %session.user_id, session.id = %session.id, proof = ?call.proof, "a session was opened");
     let version = Version { session: 1, user: known.snapshot.version };
     let live = LiveSession { session: session.clone(), user: known.snapshot.user, version };
-    copy(&app, token.digest(), &live).await;
+    copy(&pen, token.digest(), &live).await;
     Ok(SessionOpened { token, session })
 }
 
 /// Opens a session in which an admin acts as somebody else. The admin's own session
 /// is held meanwhile, so that the two cannot end in the wrong order.
 pub async fn impersonate(app: App, call: Impersonate) -> Result<SessionOpened, Error> {
-    let now = app.clock.now();
+    let (now, pen) = (app.clock.now(), app.copies.pen());
     let mut tx = app.db.begin().await.doing("starting an impersonation")?;
     let from = sessions::hold_live(&mut tx, call.from, now).await?;
     let from = from.ok_or(Permission::Impersonate.refusal())?;
@@ -62,13 +63,13 @@ pub async fn impersonate(app: App, call: Impersonate) -> Result<SessionOpened, E
     app.metrics.opened.inc();
     let version = Version { session: 1, user: known.snapshot.version };
     let live = LiveSession { session: session.clone(), user: known.snapshot.user, version };
-    copy(&app, token.digest(), &live).await;
+    copy(&pen, token.digest(), &live).await;
     Ok(SessionOpened { token, session })
 }
 
 /// Puts a new session in the place of one that stands; of many callers one does.
 pub async fn rotate(app: App, call: RotateSession) -> Result<SessionOpened, Error> {
-    let now = app.clock.now();
+    let (now, pen) = (app.clock.now(), app.copies.pen());
     let mut tx = app.db.begin().await.doing("starting to rotate a session")?;
     let known = user_snapshots::learn(&mut tx, &call.user).await?;
     opening::check(&known, call.user.version, now)?;
@@ -86,17 +87,18 @@ pub async fn rotate(app: App, call: RotateSession) -> Result<SessionOpened, Erro
     revocation::settle(&app, Notes::Of(call.from)).await?;
     let version = Version { session: 1, user: known.snapshot.version };
     let live = LiveSession { session: session.clone(), user: known.snapshot.user, version };
-    copy(&app, token.digest(), &live).await;
+    copy(&pen, token.digest(), &live).await;
     Ok(SessionOpened { token, session })
 }
 
 /// Reads the truth, for a gateway that found no copy it can believe.
 pub async fn resolve(app: App, call: ResolveSession) -> Result<Option<LiveSession>, Error> {
+    let pen = app.copies.pen();
     let live = sessions::find_live(&app.db, call.digest, app.clock.now()).await?;
     match &live {
         Some(live) => {
             app.metrics.resolved.inc();
-            copy(&app, call.digest, live).await;
+            copy(&pen, call.digest, live).await;
         }
         None => {
             app.metrics.resolved_none.inc();
@@ -112,13 +114,13 @@ pub async fn refresh(app: App, call: RefreshSession) -> Result<Option<LiveSessio
 
 /// See [`refresh`]; also for our own routes, which extend what they resolve.
 pub async fn extend(app: &App, digest: TokenDigest) -> Result<Option<LiveSession>, Fault> {
-    let now = app.clock.now();
+    let (now, pen) = (app.clock.now(), app.copies.pen());
     if sessions::extend(&app.db, digest, now).await? {
         app.metrics.extended.inc();
     }
     let live = sessions::find_live(&app.db, digest, now).await?;
     if let Some(live) = &live {
-        copy(app, digest, live).await;
+        copy(&pen, digest, live).await;
     }
     Ok(live)
 }
@@ -130,15 +132,8 @@ pub async fn user_changed(app: App, call: UserChanged) -> Result<(), Error> {
     let ended = pending_revocations::end(&mut tx, not_any_more(&known)).await?;
     tx.commit().await.doing("storing a changed user")?;
     app.metrics.revoked.inc_by(ended);
-    revocation::settle(&app, Notes::OfImpersonations).await?;
-    show(&app, &call.user.user.id).await
-}
-
-/// Rewrites the copies of a user's sessions with what is known of the user now.
-async fn show(app: &App, user: &UserId) -> Result<(), Error> {
-    for (digest, live) in sessions::find_of_user(&app.db, user, app.clock.now()).await? {
-        app.copies.put(digest, &live).await?;
-    }
+    let settled = revocation::settle(&app, Notes::OfImpersonations);
+    tokio::try_join!(settled, revocation::show(&app, &call.user.user.id))?;
     Ok(())
 }
 
@@ -173,15 +168,18 @@ pub async fn revoke_user(app: App, call: RevokeUser) -> Result<(), Error> {
 
     app.metrics.revoked.inc_by(ended);
     tracing::info!(user.id = %user, sessions = ended, reason = ?call.reason, "a user's sessions were revoked");
-    revocation::settle(&app, Notes::OfUser(user)).await?;
-    revocation::settle(&app, Notes::OfImpersonations).await?;
-    show(&app, user).await
+    tokio::try_join!(
+        revocation::settle(&app, Notes::OfUser(user)),
+        revocation::settle(&app, Notes::OfImpersonations),
+        revocation::show(&app, user),
+    )?;
+    Ok(())
 }
 
 /// Writes a copy if it can. Without one, the gateway asks us; so this never fails
 /// a request.
-async fn copy(app: &App, digest: TokenDigest, live: &LiveSession) {
-    if let Err(fault) = app.copies.put(digest, live).await {
+async fn copy(pen: &Pen, digest: TokenDigest, live: &LiveSession) {
+    if let Err(fault) = pen.put(digest, live).await {
         tracing::warn!(error = %Chain(&fault), "a session's copy was not written");
     }
 }

@@ -14,6 +14,7 @@ pub mod config;
 pub mod metrics;
 pub mod model;
 pub mod promises;
+pub mod receipts;
 pub mod revocation;
 pub mod routes;
 pub mod store;

@@ -1,10 +1,13 @@
 //! What the service measures of itself.
 
+use std::time::Duration;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+use service_kit::metrics::seconds_histogram;
 
 /// What an admin may do to another's sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -31,7 +34,23 @@ struct ActionLabel {
     action: AdminAction,
 }
 
-#[derive(Clone, Default)]
+/// How the wait for gateways ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// All that were there have confirmed.
+    Confirmed,
+    /// Some have not, or were not known; their leases are over.
+    Ceiling,
+    /// They could not be told; their leases are over.
+    Unheard,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: Outcome,
+}
+
+#[derive(Clone)]
 pub struct Metrics {
     pub opened: Counter,
     pub rotated: Counter,
@@ -40,12 +59,28 @@ pub struct Metrics {
     pub extended: Counter,
     pub revoked: Counter,
     pub pending_revocations: Gauge,
+    /// Gateways that were heard of lately.
+    pub gateways: Gauge,
+    receipts: Family<OutcomeLabel, Counter>,
+    receipt_seconds: Histogram,
     admin_actions: Family<ActionLabel, Counter>,
 }
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
+        let metrics = Self {
+            opened: Counter::default(),
+            rotated: Counter::default(),
+            resolved: Counter::default(),
+            resolved_none: Counter::default(),
+            extended: Counter::default(),
+            revoked: Counter::default(),
+            pending_revocations: Gauge::default(),
+            gateways: Gauge::default(),
+            receipts: Family::default(),
+            receipt_seconds: seconds_histogram(),
+            admin_actions: Family::default(),
+        };
         registry.register("sessions_opened", "Sessions opened", metrics.opened.clone());
         registry.register(
             "sessions_rotated",
@@ -70,11 +105,31 @@ impl Metrics {
             metrics.pending_revocations.clone(),
         );
         registry.register(
+            "gateways",
+            "Gateways that were heard of within the ceiling of a revocation",
+            metrics.gateways.clone(),
+        );
+        registry.register(
+            "revocation_receipts",
+            "Changes of sessions that gateways were told of, by how the wait for them ended",
+            metrics.receipts.clone(),
+        );
+        registry.register(
+            "revocation_receipt_seconds",
+            "Time until every gateway had confirmed a change of sessions, or the ceiling",
+            metrics.receipt_seconds.clone(),
+        );
+        registry.register(
             "admin_actions",
             "What admins did to users' sessions",
             metrics.admin_actions.clone(),
         );
         metrics
+    }
+
+    pub fn receipts_collected(&self, outcome: Outcome, took: Duration) {
+        self.receipts.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.receipt_seconds.observe(took.as_secs_f64());
     }
 
     pub fn admin_acted(&self, action: AdminAction) {

@@ -17,6 +17,7 @@ pub mod mfa;
 pub mod origin;
 pub mod permission;
 pub mod refusal;
+pub mod revocation;
 pub mod schema;
 pub mod secrets;
 pub mod session;

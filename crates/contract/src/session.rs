@@ -322,13 +322,3 @@ pub enum RevokeReason {
     Banned,
     UserRemoved,
 }
-
-/// `session.v1.revoked`: said to every gateway when sessions have ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionsRevoked {
-    pub digests: Vec<TokenDigest>,
-}
-
-impl SessionsRevoked {
-    pub const SUBJECT: &'static str = "session.v1.revoked";
-}

@@ -26,6 +26,7 @@ use contract::{
         DeleteUser, FactorOwed, ForgetDevices, ForgetReason, Gate, GateAnswer, Method,
         RemoveFactors,
     },
+    revocation::{self, Heartbeat, Instance, SessionsChanged},
     session::*,
     session_copy::{self, Provenance, SessionCopy},
     user::{User, UserSnapshot},
@@ -205,7 +206,16 @@ fn session_messages() {
         RevokeReason::UserRemoved,
     ];
     keeps("session.v1.revoke-user.reasons", &all);
-    keeps(SessionsRevoked::SUBJECT, &SessionsRevoked { digests: vec![digest()] });
+    let changed = SessionsChanged {
+        revoked: vec![digest()],
+        rewritten: vec![digest()],
+        written_at: at("2026-11-23T23:52:45.487Z"),
+    };
+    keeps(SessionsChanged::SUBJECT, &changed);
+    let gateway = Instance::from(Uuid::from_u128(7));
+    keeps("session.v1.receipt", &revocation::Receipt { gateway: Some(gateway) });
+    keeps("session.v1.receipt.own", &revocation::Receipt { gateway: None });
+    keeps("gateway.v1.heartbeat", &Heartbeat { gateway, sent_millis: 1_200 });
 }
 
 #[test]

@@ -5,7 +5,10 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use async_nats::{Client, ConnectOptions, HeaderMap, Message, ServerAddr, connection::State};
+use async_nats::{
+    Client, ConnectOptions, Event, HeaderMap, Message, ServerAddr, Subject, Subscriber,
+    connection::State,
+};
 use backon::{ConstantBuilder, Retryable};
 use contract::{
     Answer, Call, Refusal,
@@ -14,7 +17,7 @@ use contract::{
 use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     time::{Instant, timeout},
 };
 use tracing::Instrument;
@@ -30,8 +33,6 @@ use crate::{
 
 /// How long a caller waits unless it says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(3);
-/// How long a broadcast may take to leave.
-const BROADCAST: Duration = Duration::from_millis(500);
 /// Requests of one subject that a process works on at once. More wait in NATS.
 const CONCURRENCY: usize = 256;
 
@@ -72,27 +73,32 @@ pub struct Bus {
     client: Client,
     metrics: BusMetrics,
     absences: Arc<Absences>,
+    connected_since: watch::Receiver<Option<Instant>>,
 }
 
 impl Bus {
     /// Does not wait for the server: it may start later than we do.
     pub async fn connect(url: &str, kit: &mut Kit) -> Result<Self, Fault> {
         let server: ServerAddr = url.parse().doing("reading NATS_URL")?;
+        let (connected, connected_since) = watch::channel(None);
         let client = credentials(&server)
             .name(kit.service())
             // Nobody else may listen there (deploy/nats/users.conf).
             .custom_inbox_prefix(format!("_INBOX.{}", kit.service()))
-            .event_callback(report)
             .retry_on_initial_connect()
             .ping_interval(Duration::from_secs(5))
             .reconnect_delay_callback(|attempts| {
                 Duration::from_millis(50 * u64::try_from(attempts.min(20)).unwrap_or(20))
             })
+            .event_callback(move |event| {
+                note(&connected, &event);
+                std::future::ready(())
+            })
             .connect(server)
             .await
             .doing("connecting to NATS")?;
         let metrics = BusMetrics::register(kit.registry());
-        let bus = Self { client, metrics, absences: Arc::default() };
+        let bus = Self { client, metrics, absences: Arc::default(), connected_since };
         let probe = bus.clone();
         kit.readiness().check("nats", move || {
             let connected = probe.is_connected();
@@ -176,23 +182,36 @@ impl Bus {
         }
     }
 
-    /// Tells whoever listens. Nothing is promised: a message like this only makes
-    /// faster what is also true without it.
-    pub async fn broadcast(
+    /// How long this connection has been up without a break. Nothing when it is down.
+    #[must_use]
+    pub fn connected_for(&self) -> Option<Duration> {
+        let since = *self.connected_since.borrow();
+        since.filter(|_| self.is_connected()).map(|since| since.elapsed())
+    }
+
+    /// Tells whoever listens, who may answer on another subject. Nothing is promised.
+    pub async fn tell(
         &self,
-        subject: &'static str,
+        subject: impl Into<Subject>,
+        reply_to: Option<Subject>,
         message: &impl Serialize,
     ) -> Result<(), Fault> {
         if !self.is_connected() {
             return outage(BusError::Disconnected).into_err();
         }
-        let payload = serde_json::to_vec(message).doing("writing a broadcast")?;
-        let sending = async {
-            self.client.publish(subject, payload.into()).await.doing("broadcasting")?;
-            // Without this it lies in a buffer; with it, a lost connection would keep us.
-            self.client.flush().await.doing("broadcasting")
-        };
-        timeout(BROADCAST, sending).await.doing("broadcasting")?
+        let payload = serde_json::to_vec(message).doing("writing a message")?.into();
+        match reply_to {
+            Some(reply_to) => {
+                self.client.publish_with_reply(subject.into(), reply_to, payload).await
+            }
+            None => self.client.publish(subject.into(), payload).await,
+        }
+        .doing("sending a message")
+    }
+
+    /// Hears what everybody is told.
+    pub async fn listen(&self, subject: impl Into<Subject>) -> Result<Subscriber, Fault> {
+        self.client.subscribe(subject.into()).await.doing("listening")
     }
 
     /// Answers requests of one kind, sharing them with the service's other
@@ -228,7 +247,7 @@ impl Bus {
     }
 
     /// Subscribing only fails on a subject that cannot be one.
-    async fn subscribe<C: Call>(&self, queue: String) -> async_nats::Subscriber {
+    async fn subscribe<C: Call>(&self, queue: String) -> Subscriber {
         let subscriber = self.client.queue_subscribe(C::SUBJECT, queue).await;
         subscriber.expect("the subjects in the contract are subjects")
     }
@@ -284,11 +303,15 @@ impl Bus {
     }
 }
 
-/// What the server complains of, above all a permission that is missing in
-/// `deploy/nats/users.conf`: whoever made the request only sees that nothing comes back.
-async fn report(event: async_nats::Event) {
-    if let async_nats::Event::ServerError(error) = event {
-        tracing::error!(%error, "NATS complains");
+/// Keeps in mind since when there has been a connection, and passes on what the server
+/// complains of, above all a permission that is missing in `deploy/nats/users.conf`:
+/// whoever made the request only sees that nothing comes back.
+fn note(connected: &watch::Sender<Option<Instant>>, event: &Event) {
+    match event {
+        Event::Connected => drop(connected.send_replace(Some(Instant::now()))),
+        Event::Disconnected | Event::Closed => drop(connected.send_replace(None)),
+        Event::ServerError(error) => tracing::error!(%error, "NATS complains"),
+        other => tracing::debug!(event = %other, "NATS"),
     }
 }
 

@@ -2,18 +2,19 @@
 //!
 //! A fault is logged once, where it turns into an answer, with its whole chain.
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use crate::bus::BusError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Something broke while we were `doing` it.
-#[derive(Debug, thiserror::Error)]
+/// Something broke while we were `doing` it. All who waited for the same thing get the
+/// same fault.
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("failed {doing}")]
 pub struct Fault {
     doing: &'static str,
-    source: BoxError,
+    source: Arc<dyn StdError + Send + Sync>,
 }
 
 /// Names the work, so the log reads "failed opening the session: connection refused".
@@ -23,7 +24,7 @@ pub trait While<T> {
 
 impl<T, E: Into<BoxError>> While<T> for Result<T, E> {
     fn doing(self, what: &'static str) -> Result<T, Fault> {
-        self.map_err(|source| Fault { doing: what, source: source.into() })
+        self.map_err(|source| Fault { doing: what, source: Arc::from(source.into()) })
     }
 }
 

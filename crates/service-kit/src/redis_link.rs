@@ -44,7 +44,7 @@ pub trait Observer: Send + Sync + 'static {
     fn confirmed(&self, sent_at: Instant);
     /// A key has changed; or all of them have, for all we know.
     fn changed(&self, key: Option<&[u8]>);
-    /// Nothing is known any more until the next heartbeat is confirmed.
+    /// Changes may have been missed: nothing that was read before counts any more.
     fn lost(&self);
 }
 
@@ -156,6 +156,8 @@ async fn connect(client: &Client, watch: Option<&Watch>) -> Result<Connected, Fa
             .query_async::<()>(&mut connection)
             .await
             .doing("asking Redis to tell of changes")?;
+        // What was read elsewhere while nobody told us of changes is in doubt too.
+        watch.observer.lost();
     }
     let here = provenance(&mut connection).await?;
     Ok(Connected { connection, here })

@@ -36,13 +36,13 @@ impl Stack {
 
         let new_secrets = !dirs.secrets().exists();
         let secrets = Secrets::read_or_create(&dirs.secrets())?;
-        let mut urls = Urls::new(ports, &secrets, &dirs);
+        let mut urls = Urls::new(ports, &secrets, &dirs, &options.processes);
         let wanted = env::wanted(ports, &urls, &dirs, &secrets);
         let services = urls.services.clone();
         let env_of = |process| {
             let forced = services.get(&process).map(env::forced).unwrap_or_default();
             let env = env::layered(wanted.clone(), std::env::vars_os(), forced, &options.env);
-            env::of(process, env, ports)
+            env::of(process, env, ports, &options)
         };
         if let Some(frontend_url) = env_of(Process::Gateway).get(OsStr::new("FRONTEND_URL")) {
             urls.frontend_url = frontend_url.to_string_lossy().into_owned();
@@ -98,7 +98,7 @@ impl Plan<'_> {
             }
             Process::Redis => redis::prepare(dirs, ports, secrets),
             Process::Nats => nats::prepare(dirs, ports, secrets),
-            ours => Ok(Launch::new(bin_dir.join(ours.name())).env(env)),
+            ours => Ok(Launch::new(bin_dir.join(ours.program())).env(env)),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::dirs::Dirs;
 use crate::launch::Environment;
+use crate::options::Options;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::secrets::Secrets;
@@ -44,7 +45,17 @@ pub(crate) fn layered(
     env
 }
 
-pub(crate) fn of(process: Process, mut env: Environment, ports: Ports) -> Environment {
+pub(crate) fn of(
+    process: Process,
+    mut env: Environment,
+    ports: Ports,
+    options: &Options,
+) -> Environment {
+    // The gateways share the replicas of session-svc among them.
+    if process == Process::Gateway2 && options.processes.contains(&Process::Session2) {
+        let replica = ports.listen(Process::Session2).map(|address| address.to_string());
+        env.insert("SESSION_UPSTREAM".into(), replica.unwrap_or_default().into());
+    }
     let own = [("LISTEN_ADDR", ports.listen(process)), ("ADMIN_ADDR", ports.admin(process))];
     for (name, address) in own {
         match address {
@@ -52,6 +63,8 @@ pub(crate) fn of(process: Process, mut env: Environment, ports: Ports) -> Enviro
             None => env.remove(OsStr::new(name)),
         };
     }
+    let asked_for = options.env_of.iter().filter(|(whose, ..)| *whose == process);
+    env.extend(asked_for.map(|(_, name, value)| (name.into(), value.into())));
     env
 }
 
@@ -171,7 +184,8 @@ mod tests {
         let forced =
             vec![("DATABASE_URL", Some("postgres://ours".to_owned())), ("REDIS_URL", None)];
         let env = layered(wanted, outside, forced, &asked_for);
-        of(process, env, Ports::from_base(3000).expect("a good base"))
+        let options = Options::new("/tmp");
+        of(process, env, Ports::from_base(3000).expect("a good base"), &options)
     }
 
     fn value<'a>(env: &'a Environment, name: &str) -> Option<&'a str> {

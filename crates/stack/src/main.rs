@@ -44,9 +44,15 @@ struct Place {
 struct Up {
     #[command(flatten)]
     place: Place,
-    /// The frontend's port; the gateway takes the next, the rest the twelve after that
+    /// The frontend's port; the gateway takes the next, the rest the eighteen after that
     #[arg(long, default_value_t = 3000, value_name = "N")]
     port_base: u16,
+    /// How many gateways to run
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    gateways: u8,
+    /// How many replicas of session-svc to run
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    session_svcs: u8,
     /// Start in the background, and return when all is ready
     #[arg(long)]
     detach: bool,

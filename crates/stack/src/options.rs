@@ -15,6 +15,8 @@ pub struct Options {
     /// For the services. Wins over our own environment and over what the stack
     /// would set, store URLs included.
     pub env: Vec<(String, String)>,
+    /// The same for one process alone; wins over all else.
+    pub env_of: Vec<(Process, String, String)>,
     /// Print nothing; the logs are written all the same.
     pub quiet: bool,
     /// Where the binaries of the services are.
@@ -30,9 +32,18 @@ impl Options {
             dir: dir.into(),
             port_base: None,
             env: Vec::new(),
+            env_of: Vec::new(),
             quiet: false,
             bin_dir: programs::bin_dir(),
             processes: Process::ALL.to_vec(),
         }
+    }
+
+    /// With so many gateways (three at most) and replicas of session-svc (two at most).
+    #[must_use]
+    pub fn with_replicas(mut self, gateways: usize, session_svcs: usize) -> Self {
+        self.processes.extend(Process::GATEWAYS.iter().take(gateways).skip(1));
+        self.processes.extend(Process::SESSION_SVCS.iter().take(session_svcs).skip(1));
+        self
     }
 }

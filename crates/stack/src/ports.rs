@@ -12,8 +12,8 @@ use rand::RngExt;
 
 use crate::process::Process;
 
-/// The base itself and the thirteen above it.
-const BLOCK: u16 = 14;
+/// The base itself and the nineteen above it.
+const BLOCK: u16 = 20;
 /// Below the range from which the kernel takes the ports of outgoing
 /// connections (32768 and up): those could take one of ours in between.
 const RANDOM_BASES: std::ops::Range<u16> = 20_000..32_000;
@@ -84,7 +84,7 @@ pub(crate) fn reserve_random() -> Result<(Ports, Reservation)> {
         let base = RANDOM_BASES.start + rand::rng().random_range(0..slots) * BLOCK;
         let ports = Ports { base };
         if let Some(reservation) = reserve(ports)
-            && ports.taken(&Process::ALL).is_none()
+            && ports.taken(&Process::every().collect::<Vec<_>>()).is_none()
         {
             return Ok((ports, reservation));
         }

@@ -25,9 +25,16 @@ pub enum Process {
     Redis,
     #[serde(rename = "nats")]
     Nats,
+    #[serde(rename = "gateway-2")]
+    Gateway2,
+    #[serde(rename = "gateway-3")]
+    Gateway3,
+    #[serde(rename = "session-svc-2")]
+    Session2,
 }
 
 impl Process {
+    /// What a stack runs unless it is told otherwise.
     pub const ALL: [Self; 9] = [
         Self::Gateway,
         Self::Identity,
@@ -39,9 +46,34 @@ impl Process {
         Self::Redis,
         Self::Nats,
     ];
+    /// The gateways that a stack can run.
+    pub const GATEWAYS: [Self; 3] = [Self::Gateway, Self::Gateway2, Self::Gateway3];
+    /// The replicas of session-svc that a stack can run.
+    pub const SESSION_SVCS: [Self; 2] = [Self::Session, Self::Session2];
     pub const STORES: [Self; 3] = [Self::Postgres, Self::Redis, Self::Nats];
 
-    /// How it is called in logs; for what we built ourselves, its binary too.
+    /// Everything that a stack can run.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain([Self::Gateway2, Self::Gateway3, Self::Session2])
+    }
+
+    /// What it is a replica of, which may be itself.
+    #[must_use]
+    pub fn original(self) -> Self {
+        match self {
+            Self::Gateway2 | Self::Gateway3 => Self::Gateway,
+            Self::Session2 => Self::Session,
+            other => other,
+        }
+    }
+
+    /// The name of its binary, where we built it ourselves.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        self.original().name()
+    }
+
+    /// How it is called in logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,6 +86,9 @@ impl Process {
             Self::Postgres => "postgres",
             Self::Redis => "redis",
             Self::Nats => "nats",
+            Self::Gateway2 => "gateway-2",
+            Self::Gateway3 => "gateway-3",
+            Self::Session2 => "session-svc-2",
         }
     }
 
@@ -76,6 +111,9 @@ impl Process {
             Self::Postgres => Some(11),
             Self::Redis => Some(12),
             Self::Nats => Some(13),
+            Self::Gateway2 => Some(14),
+            Self::Gateway3 => Some(16),
+            Self::Session2 => Some(18),
         }
     }
 
@@ -90,14 +128,17 @@ impl Process {
             Self::Mailer => Some(9),
             Self::Panel => Some(10), // an ordinary application: one port for everything
             Self::Postgres | Self::Redis | Self::Nats => None,
+            Self::Gateway2 => Some(15),
+            Self::Gateway3 => Some(17),
+            Self::Session2 => Some(19),
         }
     }
 
     /// The groups in which a stack is stopped. The door closes first and the
     /// stores last, so that nobody loses what they stand on.
     pub(crate) const STOP_ORDER: [&'static [Self]; 3] = [
-        &[Self::Gateway],
-        &[Self::Identity, Self::Session, Self::Mfa, Self::Mailer, Self::Panel],
+        &Self::GATEWAYS,
+        &[Self::Identity, Self::Session, Self::Session2, Self::Mfa, Self::Mailer, Self::Panel],
         &Self::STORES,
     ];
 }
@@ -116,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_record_and_the_log_use_the_same_names() {
-        for process in Process::ALL {
+        for process in Process::every() {
             let written = serde_json::to_value(process).expect("a name");
             assert_eq!(written, process.name());
         }
@@ -125,19 +166,19 @@ mod tests {
     #[test]
     fn no_two_processes_share_a_port() {
         let mut seen = HashSet::new();
-        for process in Process::ALL {
+        for process in Process::every() {
             let mut own: Vec<_> =
                 [process.port_offset(), process.admin_offset()].into_iter().flatten().collect();
             own.dedup();
             assert!(own.into_iter().all(|offset| seen.insert(offset)), "{process}");
         }
-        assert_eq!(seen, (1..=13).collect());
+        assert_eq!(seen, (1..=19).collect());
     }
 
     #[test]
     fn everything_is_stopped_once() {
         let mut stopped: Vec<_> = Process::STOP_ORDER.concat();
         stopped.sort();
-        assert_eq!(stopped, Process::ALL);
+        assert_eq!(stopped, Process::every().collect::<Vec<_>>());
     }
 }

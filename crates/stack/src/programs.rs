@@ -69,11 +69,12 @@ pub(crate) fn check_present(processes: &[Process], bin_dir: &Path) -> Result<()>
             Process::Redis => drop(redis()?),
             Process::Nats => drop(nats()?),
             ours => {
-                let binary = bin_dir.join(ours.name());
+                let binary = bin_dir.join(ours.program());
                 ensure!(
                     binary.is_file(),
-                    "{ours} is not built: {} is missing; run `cargo build -p {ours}`",
-                    binary.display()
+                    "{ours} is not built: {} is missing; run `cargo build -p {}`",
+                    binary.display(),
+                    ours.program()
                 );
             }
         }

@@ -21,6 +21,8 @@ pub(crate) const DATABASE: &str = "stellar";
 pub struct Urls {
     /// Where the gateway listens, `http://localhost:N+1`.
     pub gateway_url: String,
+    /// Where each gateway listens, that one first.
+    pub gateways: Vec<String>,
     /// The origin browsers come from: send it as `Origin`.
     pub frontend_url: String,
     pub database_url: String,
@@ -54,22 +56,23 @@ impl StoreUrls {
 }
 
 impl Urls {
-    pub(crate) fn new(ports: Ports, secrets: &Secrets, dirs: &Dirs) -> Self {
+    pub(crate) fn new(ports: Ports, secrets: &Secrets, dirs: &Dirs, processes: &[Process]) -> Self {
         let base = ports.base();
         let port = |process: Process| base + process.port_offset().unwrap_or_default();
-        let admin = Process::ALL
-            .into_iter()
+        let admin = Process::every()
             .filter_map(|process| Some((process, format!("http://{}", ports.admin(process)?))))
             .collect();
+        let gateway = |process: Process| format!("http://localhost:{}", port(process));
+        let gateways = Process::GATEWAYS.into_iter().filter(|gateway| processes.contains(gateway));
         Self {
-            gateway_url: format!("http://localhost:{}", port(Process::Gateway)),
+            gateway_url: gateway(Process::Gateway),
+            gateways: gateways.map(gateway).collect(),
             frontend_url: format!("http://localhost:{base}"),
             database_url: database_url(ports, SUPERUSER, &secrets.postgres_password),
             redis_url: redis_url(ports, OPERATOR, &secrets.redis_password),
             nats_url: nats_url(ports, OPERATOR, &secrets.nats_password),
-            services: Process::ALL
-                .into_iter()
-                .map(|process| (process, StoreUrls::new(process, ports, secrets)))
+            services: Process::every()
+                .map(|process| (process, StoreUrls::new(process.original(), ports, secrets)))
                 .collect(),
             outbox: dirs.outbox(),
             admin,

@@ -20,3 +20,4 @@ mod stopping;
 mod tls;
 mod traces;
 mod websockets;
+mod revocations;

@@ -1,3 +1,4 @@
 //! The rules: no I/O.
 
 pub mod opening;
+pub mod roll;

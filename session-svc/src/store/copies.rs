@@ -8,7 +8,10 @@ use contract::{
     session_copy::{SessionCopy, key},
 };
 use redis::Script;
-use service_kit::{Fault, RedisLink, While};
+use service_kit::{
+    Fault, RedisLink, While,
+    redis_link::{Away, Connected},
+};
 
 use crate::store::pending_revocations::Pending;
 
@@ -27,26 +30,12 @@ impl Copies {
         Self { link, put_live: Arc::new(Script::new(include_str!("put_live.lua"))) }
     }
 
-    /// Writes a copy, unless the session was revoked or a newer copy is there.
-    pub async fn put(&self, digest: TokenDigest, live: &LiveSession) -> Result<(), Fault> {
-        let connected = self.link.get().doing("writing a session's copy")?;
-        let copy = SessionCopy::Live {
-            written_under: connected.here.clone(),
-            live: Box::new(live.clone()),
-        };
-        let value = serde_json::to_string(&copy).doing("writing a session's copy")?;
-        let _outcome: String = self
-            .put_live
-            .key(key(digest))
-            .arg(value)
-            .arg(live.session.expires_at.unix_millis())
-            .arg(connected.here.as_str())
-            .arg(live.version.session)
-            .arg(live.version.user)
-            .invoke_async(&mut connected.connection.clone())
-            .await
-            .doing("writing a session's copy")?;
-        Ok(())
+    /// To be taken before the truth is read. A copy that is written with it lands in the
+    /// Redis that was there then, or nowhere: one that came since (a restart, a promoted
+    /// replica) may have lost the word that the session was revoked meanwhile.
+    #[must_use]
+    pub fn pen(&self) -> Pen {
+        Pen { connected: self.link.get().ok(), put_live: Arc::clone(&self.put_live) }
     }
 
     /// Replaces the copies of ended sessions by the word that they are revoked,
@@ -66,5 +55,35 @@ impl Copies {
                 .ignore();
         }
         pipeline.query_async(&mut connected.connection.clone()).await.doing("revoking copies")
+    }
+}
+
+/// Writes copies of what is read after it was taken.
+pub struct Pen {
+    connected: Option<Arc<Connected>>,
+    put_live: Arc<Script>,
+}
+
+impl Pen {
+    /// Writes a copy, unless the session was revoked or a newer copy is there.
+    pub async fn put(&self, digest: TokenDigest, live: &LiveSession) -> Result<(), Fault> {
+        let connected = self.connected.as_ref().ok_or(Away).doing("writing a session's copy")?;
+        let copy = SessionCopy::Live {
+            written_under: connected.here.clone(),
+            live: Box::new(live.clone()),
+        };
+        let value = serde_json::to_string(&copy).doing("writing a session's copy")?;
+        let _outcome: String = self
+            .put_live
+            .key(key(digest))
+            .arg(value)
+            .arg(live.session.expires_at.unix_millis())
+            .arg(connected.here.as_str())
+            .arg(live.version.session)
+            .arg(live.version.user)
+            .invoke_async(&mut connected.connection.clone())
+            .await
+            .doing("writing a session's copy")?;
+        Ok(())
     }
 }

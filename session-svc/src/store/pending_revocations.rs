@@ -4,8 +4,8 @@ use auth_types::{SessionId, Timestamp, TokenDigest, UserId};
 use service_kit::{Fault, While};
 use sqlx::{PgConnection, PgPool};
 
-/// Notes taken at once.
-const BATCH: i64 = 500;
+/// Notes taken at once. Their digests have to fit into one message of NATS (1 MiB).
+pub const BATCH: usize = 5000;
 
 /// A session that is gone from Postgres but may still have a copy in Redis.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -103,6 +103,8 @@ pub enum Notes<'a> {
     /// Of sessions in which admins acted as somebody else.
     OfImpersonations,
     Any,
+    /// Whoever wrote them should have settled them by now.
+    Left,
 }
 
 /// Notes that stand, a batch at most.
@@ -116,17 +118,21 @@ pub async fn find(db: &PgPool, notes: Notes<'_>) -> Result<Vec<Pending>, Fault> 
             )
         };
     }
+    let batch = i64::try_from(BATCH).unwrap_or(i64::MAX);
     let query = match notes {
         Notes::Of(digest) => {
-            sqlx::query_as(select!("token_digest = $2")).bind(BATCH).bind(*digest.as_bytes())
+            sqlx::query_as(select!("token_digest = $2")).bind(batch).bind(*digest.as_bytes())
         }
         Notes::OfUser(user) => {
-            sqlx::query_as(select!("user_id = $2")).bind(BATCH).bind(user.as_str())
+            sqlx::query_as(select!("user_id = $2")).bind(batch).bind(user.as_str())
         }
         Notes::OfImpersonations => {
-            sqlx::query_as(select!("impersonated_by IS NOT NULL")).bind(BATCH)
+            sqlx::query_as(select!("impersonated_by IS NOT NULL")).bind(batch)
         }
-        Notes::Any => sqlx::query_as(select!("true")).bind(BATCH),
+        Notes::Any => sqlx::query_as(select!("true")).bind(batch),
+        Notes::Left => {
+            sqlx::query_as(select!("revoked_at < now() - interval '2 seconds'")).bind(batch)
+        }
     };
     query.fetch_all(db).await.doing("reading pending revocations")
 }

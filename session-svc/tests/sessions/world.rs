@@ -76,6 +76,12 @@ impl World {
         redis::cmd("GET").arg(key(digest)).query_async(&mut connection).await.expect("a copy")
     }
 
+    /// Revocations that are not known everywhere yet.
+    pub(crate) async fn left_to_settle(&self) -> i64 {
+        let count = session_svc::store::pending_revocations::count(&self.app.db).await;
+        count.expect("Postgres answers")
+    }
+
     pub(crate) async fn open(
         &self,
         user: &UserSnapshot,

@@ -27,6 +27,8 @@ pub(crate) async fn run(up: &Up) -> Result<ExitCode> {
     let mut supervisor = Command::new(std::env::current_exe().context("finding our own binary")?)
         .args(["up", "--background", "--port-base", &up.port_base.to_string(), "--dir"])
         .arg(dir)
+        .args(["--gateways", &up.gateways.to_string()])
+        .args(["--session-svcs", &up.session_svcs.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null()) // the lines of the processes have their own logs
         .stderr(log)

@@ -13,7 +13,8 @@ pub(crate) async fn run(dir: &Path) -> Result<ExitCode> {
     let stack = Stack::attach(dir)?;
     let mut all_ready = true;
     let mut report = String::new();
-    for process in Process::ALL {
+    let runs = |process: &Process| Process::ALL.contains(process) || stack.pid(*process).is_some();
+    for process in Process::every().filter(runs) {
         let ready = stack.is_ready(process).await;
         all_ready &= ready;
         let (pid, up) = match stack.pid(process) {
@@ -21,7 +22,7 @@ pub(crate) async fn run(dir: &Path) -> Result<ExitCode> {
             None => ("-".to_owned(), "down"),
         };
         let ready = if ready { "ready" } else { "not ready" };
-        writeln!(report, "{process:12}  {pid:>8}  {up:4}  {ready}")?;
+        writeln!(report, "{process:13}  {pid:>8}  {up:4}  {ready}")?;
     }
     let Urls { gateway_url, frontend_url, outbox, .. } = stack.urls();
     writeln!(report, "\ngateway   {gateway_url}")?;

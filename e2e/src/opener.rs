@@ -1,0 +1,87 @@
+//! Sessions by the thousand, without a password hash for each: opened over the bus, as
+//! services do it, with cookies that are signed as the gateway's are.
+
+use std::path::Path;
+
+use async_nats::{Client, ConnectOptions, ServerAddr};
+use auth_types::{Email, Roles, SessionToken, Timestamp, UserId};
+use contract::{
+    Answer, Call, RootSecrets,
+    cookies::{Cookies, Remember},
+    session::{ClientInfo, CreateSession, Lifetime, Proof},
+    user::{User, UserSnapshot},
+};
+use stack::Urls;
+
+/// Asks services over the bus.
+#[derive(Clone)]
+pub struct Opener {
+    nats: Client,
+    cookies: Cookies,
+}
+
+/// A session, and the cookie that is it.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub token: SessionToken,
+    pub cookie: String,
+}
+
+impl Opener {
+    /// For the stack whose state is in `dir`.
+    pub async fn connect(urls: &Urls, dir: &Path) -> Self {
+        let server: ServerAddr = urls.nats_url.parse().expect("a URL");
+        let (name, password) =
+            (server.username().expect("a name"), server.password().expect("a password"));
+        let options = ConnectOptions::with_user_and_password(name.into(), password.into());
+        let nats = options.connect(server).await.expect("NATS listens");
+        let secrets = std::fs::read(dir.join("secrets.json")).expect("the stack's secrets");
+        let secrets: serde_json::Value = serde_json::from_slice(&secrets).expect("JSON");
+        let secret = secrets["better_auth_secret"].as_str().expect("a secret");
+        let secrets = RootSecrets::parse(secret).expect("a fit secret");
+        Self { nats, cookies: Cookies::new(&secrets, false) }
+    }
+
+    /// Asks, and expects it to be done.
+    pub async fn ask<C: Call>(&self, call: &C) -> C::Reply {
+        let payload = serde_json::to_vec(call).expect("a message");
+        let reply = self.nats.request(C::SUBJECT, payload.into()).await.expect("an answer");
+        match serde_json::from_slice::<Answer<C::Reply>>(&reply.payload).expect("an answer") {
+            Answer::Done(done) => done,
+            Answer::Refused(refusal) => panic!("{}: {refusal:?}", C::SUBJECT),
+            Answer::Unavailable => panic!("{} is unavailable", C::SUBJECT),
+        }
+    }
+
+    /// Somebody whom only session-svc will know.
+    #[must_use]
+    pub fn user() -> UserSnapshot {
+        let id = UserId::mint(&mut rand::rng());
+        let now = Timestamp::parse("2026-01-01").expect("a date");
+        let user = User {
+            name: "Ann".into(),
+            email: Email::parse(&format!("{id}@example.com")).expect("an address"),
+            email_verified: true,
+            image: None,
+            created_at: now,
+            updated_at: now,
+            role: Roles::user(),
+            banned: false,
+            ban_reason: None,
+            ban_expires: None,
+            two_factor_enabled: false,
+            id,
+        };
+        UserSnapshot { version: 1, user }
+    }
+
+    pub async fn open(&self, user: &UserSnapshot) -> Opened {
+        let client = ClientInfo { ip_address: String::new(), user_agent: String::new() };
+        let lifetime = Lifetime::Standard;
+        let call = CreateSession { user: user.clone(), proof: Proof::Password, lifetime, client };
+        let token = self.ask(&call).await.token;
+        let lines = self.cookies.set_session(&token, Remember::Yes, Remember::Yes);
+        let cookie = lines[0].split(';').next().expect("a pair").to_owned();
+        Opened { token, cookie }
+    }
+}
