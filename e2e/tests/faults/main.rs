@@ -11,3 +11,4 @@ mod outages;
 mod production;
 mod recovery;
 mod redis;
+mod social;
