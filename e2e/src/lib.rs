@@ -19,6 +19,7 @@ mod passkey;
 mod raw;
 mod shape;
 mod socket;
+mod social;
 mod stacks;
 mod stores;
 mod tcp_proxy;
@@ -38,6 +39,7 @@ pub use shape::{
     seconds_between, text,
 };
 pub use socket::{Handshake, Socket};
+pub use social::{at_provider, discord, fresh_id, github, google, with};
 pub use stacks::{own_stack, shared};
 pub use stores::Stores;
 pub use tcp_proxy::TcpProxy;

@@ -44,7 +44,7 @@ struct Place {
 struct Up {
     #[command(flatten)]
     place: Place,
-    /// The frontend's port; the gateway takes the next, the rest the eighteen after that
+    /// The frontend's port; the gateway takes the next, the rest the nineteen after that
     #[arg(long, default_value_t = 3000, value_name = "N")]
     port_base: u16,
     /// How many gateways to run

@@ -19,6 +19,8 @@ pub enum Process {
     Mailer,
     #[serde(rename = "panel")]
     Panel,
+    #[serde(rename = "providers")]
+    Providers,
     #[serde(rename = "postgres")]
     Postgres,
     #[serde(rename = "redis")]
@@ -35,13 +37,14 @@ pub enum Process {
 
 impl Process {
     /// What a stack runs unless it is told otherwise.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Gateway,
         Self::Identity,
         Self::Session,
         Self::Mfa,
         Self::Mailer,
         Self::Panel,
+        Self::Providers,
         Self::Postgres,
         Self::Redis,
         Self::Nats,
@@ -83,6 +86,7 @@ impl Process {
             Self::Mfa => "mfa-svc",
             Self::Mailer => "mailer-svc",
             Self::Panel => "panel",
+            Self::Providers => "providers",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
             Self::Nats => "nats",
@@ -114,6 +118,7 @@ impl Process {
             Self::Gateway2 => Some(14),
             Self::Gateway3 => Some(16),
             Self::Session2 => Some(18),
+            Self::Providers => Some(20),
         }
     }
 
@@ -127,6 +132,7 @@ impl Process {
             Self::Mfa => Some(8),
             Self::Mailer => Some(9),
             Self::Panel => Some(10), // an ordinary application: one port for everything
+            Self::Providers => Some(20), // likewise
             Self::Postgres | Self::Redis | Self::Nats => None,
             Self::Gateway2 => Some(15),
             Self::Gateway3 => Some(17),
@@ -138,7 +144,15 @@ impl Process {
     /// stores last, so that nobody loses what they stand on.
     pub(crate) const STOP_ORDER: [&'static [Self]; 3] = [
         &Self::GATEWAYS,
-        &[Self::Identity, Self::Session, Self::Session2, Self::Mfa, Self::Mailer, Self::Panel],
+        &[
+            Self::Identity,
+            Self::Session,
+            Self::Session2,
+            Self::Mfa,
+            Self::Mailer,
+            Self::Panel,
+            Self::Providers,
+        ],
         &Self::STORES,
     ];
 }
@@ -172,7 +186,7 @@ mod tests {
             own.dedup();
             assert!(own.into_iter().all(|offset| seen.insert(offset)), "{process}");
         }
-        assert_eq!(seen, (1..=19).collect());
+        assert_eq!(seen, (1..=20).collect());
     }
 
     #[test]

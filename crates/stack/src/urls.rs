@@ -30,6 +30,8 @@ pub struct Urls {
     pub nats_url: String,
     /// The same with the accounts of each process.
     pub services: BTreeMap<Process, StoreUrls>,
+    /// Where the stand-ins of social providers are.
+    pub providers_url: String,
     /// The mails that were sent, one `.eml` file each.
     pub outbox: PathBuf,
     /// `/livez`, `/readyz` and, but for the panel, `/metrics` are below these.
@@ -74,6 +76,7 @@ impl Urls {
             services: Process::every()
                 .map(|process| (process, StoreUrls::new(process.original(), ports, secrets)))
                 .collect(),
+            providers_url: format!("http://127.0.0.1:{}", port(Process::Providers)),
             outbox: dirs.outbox(),
             admin,
         }

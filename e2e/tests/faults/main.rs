@@ -21,3 +21,4 @@ mod tls;
 mod traces;
 mod websockets;
 mod revocations;
+mod social;

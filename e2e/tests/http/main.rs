@@ -34,6 +34,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod sign_up;
+mod social;
 mod two_factor;
 mod verification;
 mod websockets;

@@ -4,7 +4,7 @@
 //! before the right password looks alike. Whoever asks must not learn which
 //! addresses have accounts.
 
-use auth_types::{Email, UserId};
+use auth_types::{DeviceToken, Email, UserId};
 use axum::{Json, extract::State, response::IntoResponse};
 use contract::{
     Refusal,
@@ -86,6 +86,13 @@ pub struct FactorAsked {
     two_factor_methods: Vec<Method>,
 }
 
+impl FactorAsked {
+    #[must_use]
+    pub fn by(methods: Vec<Method>) -> Self {
+        Self { two_factor_redirect: true, two_factor_methods: methods }
+    }
+}
+
 struct SignIn {
     email: Email,
     password: SecretString,
@@ -126,7 +133,7 @@ pub async fn sign_in_email(
         SignedIn::FactorOwed(FactorOwed { challenge, methods }) => {
             let presented = cookies.presented_device(&headers, &user.id);
             let lines = cookies.start_challenge(&challenge, remember, &presented);
-            let asked = FactorAsked { two_factor_redirect: true, two_factor_methods: methods };
+            let asked = FactorAsked::by(methods);
             Ok(WithCookies(lines, Json(SignInAnswer::FactorAsked(asked)).into_response()))
         }
     }
@@ -168,10 +175,7 @@ async fn sign_in(
     let nobody = UserId::from(String::new());
     let owner = user.as_ref().map_or(&nobody, |user| &user.user.id);
     let hash = accounts::find_password(&app.db, owner).await?;
-    let device = match app.deployment.cookies.presented_device(headers, owner) {
-        PresentedDevice::Of(device) => Some(device),
-        PresentedDevice::Foreign | PresentedDevice::Nothing => None,
-    };
+    let device = presented_device(app, headers, owner);
     let caller = Caller {
         user: user.as_ref().map(|user| &user.user.id),
         email: &asked.email,
@@ -195,8 +199,21 @@ async fn sign_in(
     if let Some(place) = place {
         guesses::remember(&app.db, &user.id, place, now).await?;
     }
-    let signed_in = sessions::after_password(app, accepted, device, asked.remember, client).await?;
+    let signed_in =
+        sessions::after_first_proof(app, accepted, device, asked.remember, client).await?;
     Ok((user, signed_in))
+}
+
+/// The trusted device that the browser claims to be to this user.
+pub(crate) fn presented_device(
+    app: &App,
+    headers: &HeaderMap,
+    user: &UserId,
+) -> Option<DeviceToken> {
+    match app.deployment.cookies.presented_device(headers, user) {
+        PresentedDevice::Of(device) => Some(device),
+        PresentedDevice::Foreign | PresentedDevice::Nothing => None,
+    }
 }
 
 /// Makes the hash of a right password anew, where it was made in another way than

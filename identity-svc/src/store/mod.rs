@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod guesses;
+pub mod social_accounts;
+pub mod social_flows;
 pub mod user_list;
 pub mod users;
 pub mod users_by_admin;
