@@ -4,7 +4,6 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { target } from './target.js';
@@ -19,7 +18,7 @@ export async function withOriginal(act) {
     API_URL: url,
     FRONTEND_URL: target.frontend,
     BETTER_AUTH_SECRET: await secretOfStack(),
-    OUTBOX: join(tmpdir(), 'original-outbox'),
+    OUTBOX: join(process.env.STELLAR_STACK_DIR, 'original-outbox'),
     NODE_ENV: 'development',
   };
   const script = new URL('../reference/server.js', import.meta.url).pathname;
