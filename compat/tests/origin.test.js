@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { raw } from '../lib/browser.js';
-import { newUser, PASSWORD } from '../lib/people.js';
+import { freshEmail, newUser, PASSWORD } from '../lib/people.js';
 import { isError } from '../lib/shapes.js';
 import { differs, target } from '../lib/target.js';
 
@@ -14,7 +14,7 @@ function post(path, headers, body = '{}') {
   return raw('POST', path, { 'content-type': 'application/json', ...headers }, body);
 }
 
-const ANYBODY = '{"name":"Nobody","email":"nobody@example.com","password":"not this one"}';
+const ANYBODY = JSON.stringify({ name: 'Nobody', email: freshEmail(), password: 'not this one' });
 const isMissing = (answer) => isError(answer, 403, 'MISSING_OR_NULL_ORIGIN', 'Missing or null Origin');
 const isInvalid = (answer) => isError(answer, 403, 'INVALID_ORIGIN', 'Invalid origin');
 
@@ -86,21 +86,21 @@ const BAD = [
 
 test('pages that answers may lead to', async () => {
   for (const callbackURL of GOOD) {
-    const answer = await post(SIGN_IN, {}, JSON.stringify({ email: 'nobody@example.com', password: PASSWORD, callbackURL }));
+    const answer = await post(SIGN_IN, {}, JSON.stringify({ email: freshEmail(), password: PASSWORD, callbackURL }));
     assert.equal(answer.status, 401, `${callbackURL}: ${answer.text}`);
   }
 });
 
 test('paths that do not say where they lead', async () => {
   for (const callbackURL of ['/a//b', '/a/./b', '/..', '/%2e%2e/x']) {
-    const answer = await post(SIGN_IN, {}, JSON.stringify({ email: 'nobody@example.com', password: PASSWORD, callbackURL }));
+    const answer = await post(SIGN_IN, {}, JSON.stringify({ email: freshEmail(), password: PASSWORD, callbackURL }));
     assert.equal(answer.status, differs({ stellar: 403, reference: 401, why: 'a path has one spelling' }), callbackURL);
   }
 });
 
 test('pages that they may not lead to', async () => {
   for (const callbackURL of BAD) {
-    const answer = await post(SIGN_IN, {}, JSON.stringify({ email: 'nobody@example.com', password: PASSWORD, callbackURL }));
+    const answer = await post(SIGN_IN, {}, JSON.stringify({ email: freshEmail(), password: PASSWORD, callbackURL }));
     assert.equal(answer.json?.code, 'INVALID_CALLBACK_URL', `${JSON.stringify(callbackURL)}: ${answer.text}`);
     assert.equal(answer.status, 403);
   }

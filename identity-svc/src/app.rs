@@ -20,6 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     bus,
     config::Config,
+    credentials::{self, StrangersBrake},
     metrics::{AdminAction, Metrics},
     passwords::Passwords,
     promises, routes,
@@ -33,6 +34,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub deployment: Deployment,
     pub passwords: Passwords,
+    pub strangers: StrangersBrake,
     pub metrics: Metrics,
     pub recovery_key: Option<Arc<SecretString>>,
     pub setup_token: Option<Arc<SecretString>>,
@@ -153,6 +155,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         bell: Bell::default(),
         clock: Arc::new(SystemClock),
         passwords: Passwords::start(config.passwords, metrics.hash.clone())?,
+        strangers: StrangersBrake::new(config.stranger_guesses),
         metrics,
         recovery_key: config.recovery_key.map(Arc::new),
         setup_token: config.setup_token.map(Arc::new),
@@ -162,6 +165,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         deployment: config.deployment,
     };
     promises::start(&app, &mut kit);
+    credentials::start_purging(&app, &kit);
     bus::serve(&app, &kit);
     let gateway_key = app.deployment.secrets.gateway_key();
     http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;

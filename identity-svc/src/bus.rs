@@ -9,6 +9,8 @@ use service_kit::{Error, Kit, While};
 
 use crate::{
     app::App,
+    credentials,
+    model::brake::Lane,
     promises::SessionPromise,
     store::{accounts, users},
 };
@@ -35,7 +37,8 @@ async fn get_user(app: App, call: GetUser) -> Result<Option<UserSnapshot>, Error
 /// Takes as long for a user without a password as for one with another.
 async fn verify_password(app: App, call: VerifyPassword) -> Result<bool, Error> {
     let hash = accounts::find_password(&app.db, &call.user_id).await?;
-    let matches = app.passwords.matches(call.password, hash).await?;
+    let lane = Lane::of_session(&call.user_id);
+    let matches = credentials::check(&app, lane, call.password, hash, app.clock.now()).await?;
     if !matches {
         tracing::info!(target: "security", { user.id = %call.user_id }, "a signed-in user gave a wrong password");
     }

@@ -8,6 +8,8 @@ use service_kit::{Deployment, Env, config::Switch};
 /// A recovery key or a set-up token shorter than this could be guessed.
 const MIN_KEY_BYTES: usize = 16;
 
+const PRODUCTION_STRANGER_GUESSES: u16 = 300;
+
 pub struct Config {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
@@ -16,6 +18,8 @@ pub struct Config {
     pub nats_url: SecretString,
     pub deployment: Deployment,
     pub passwords: PasswordConfig,
+    /// Wrong passwords of strangers in a minute, over all accounts; 0 for any number.
+    pub stranger_guesses: u16,
     /// Opens `POST /api/admin/reset-password`.
     pub recovery_key: Option<SecretString>,
     /// Must come with `POST /api/setup`.
@@ -47,6 +51,10 @@ impl Config {
         let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
         let deployment = Deployment::read(env);
         let passwords = PasswordConfig::read(env);
+        let stranger_guesses = env.optional::<u16>(
+            "AUTH_STRANGER_GUESSES",
+            "wrong passwords in a minute, over all accounts, from browsers and networks that the account is not known to use; 0 for any number; 300 in production by default",
+        );
         let recovery_key = env.optional_secret(
             "ADMIN_RECOVERY_KEY",
             "opens the reset of any password; off when not set",
@@ -61,6 +69,7 @@ impl Config {
         let delete_user =
             env.or::<Switch>("AUTH_DELETE_USER", "off", "whether users may delete themselves");
         let (deployment, recovery_key, setup_token) = (deployment?, recovery_key?, setup_token?);
+        let usual_guesses = if deployment.production { PRODUCTION_STRANGER_GUESSES } else { 0 };
         judge_key(env, "ADMIN_RECOVERY_KEY", recovery_key.as_ref(), &deployment);
         judge_key(env, "SETUP_TOKEN", setup_token.as_ref(), &deployment);
         Some(Self {
@@ -71,6 +80,7 @@ impl Config {
             nats_url: nats_url?,
             deployment,
             passwords: passwords?,
+            stranger_guesses: stranger_guesses?.unwrap_or(usual_guesses),
             recovery_key,
             setup_token,
             change_email: change_email?.0,

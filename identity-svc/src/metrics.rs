@@ -19,6 +19,20 @@ struct OutcomeLabel {
     outcome: Outcome,
 }
 
+/// What kept a password from being judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Brake {
+    /// Too many wrong ones for one account.
+    Account,
+    /// Too many wrong ones by strangers, for all accounts together.
+    Strangers,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BrakeLabel {
+    brake: Brake,
+}
+
 /// What an admin may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum AdminAction {
@@ -64,6 +78,7 @@ struct ActionLabel {
 pub struct Metrics {
     sign_ins: Family<OutcomeLabel, Counter>,
     admin_actions: Family<ActionLabel, Counter>,
+    braked: Family<BrakeLabel, Counter>,
     pub sign_ups: Counter,
     pub recoveries: Counter,
     pub recoveries_refused: Counter,
@@ -88,12 +103,15 @@ impl Metrics {
         let metrics = Self {
             sign_ins: Family::default(),
             admin_actions: Family::default(),
+            braked: Family::default(),
             sign_ups: Counter::default(),
             recoveries: Counter::default(),
             recoveries_refused: Counter::default(),
             hash,
         };
         registry.register("sign_ins", "Sign-ins with a password", metrics.sign_ins.clone());
+        let braked = metrics.braked.clone();
+        registry.register("passwords_braked", "Passwords that were not judged, by brake", braked);
         registry.register("sign_ups", "Users who signed up", metrics.sign_ups.clone());
         registry.register(
             "recoveries",
@@ -126,6 +144,10 @@ impl Metrics {
             metrics.hash.seconds.clone(),
         );
         metrics
+    }
+
+    pub fn braked(&self, brake: Brake) {
+        self.braked.get_or_create(&BrakeLabel { brake }).inc();
     }
 
     pub fn admin_acted(&self, action: AdminAction) {

@@ -16,17 +16,23 @@ use reqwest::Client;
 use serde_json::json;
 use stack::{Options, Stack, Urls};
 
+/// Wrong passwords for one address. After ten it would be locked, account or not.
+const GUESSES: usize = 9;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let samples: usize = std::env::args().nth(1).map_or(Ok(1000), |text| text.parse())?;
     let dir = tempfile::tempdir()?;
     let stack = Stack::start(Options { quiet: true, ..Options::new(dir.path()) }).await?;
     let (client, urls) = (Client::new(), stack.urls().clone());
-    sign_up(&client, &urls, "known@example.com").await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for _ in 0..samples {
-        known.push(refused(&client, &urls, "known@example.com").await?);
-        unknown.push(refused(&client, &urls, "nobody@example.com").await?);
+    for sample in 0..samples {
+        let account = sample / GUESSES;
+        if sample % GUESSES == 0 {
+            sign_up(&client, &urls, &format!("known-{account}@example.com")).await?;
+        }
+        known.push(refused(&client, &urls, &format!("known-{account}@example.com")).await?);
+        unknown.push(refused(&client, &urls, &format!("nobody-{account}@example.com")).await?);
     }
     report(&mut known, &mut unknown)?;
     stack.shutdown().await;

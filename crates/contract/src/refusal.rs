@@ -106,6 +106,7 @@ refusals! {
     TooManyAttempts          = BAD_REQUEST  "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE" "Too many attempts. Please request a new code.";
     TooManyCodes             = TOO_MANY_REQUESTS "TOO_MANY_CODES_REQUESTED" "Too many requests. Please try again later.";
     AccountLocked            = TOO_MANY_REQUESTS "ACCOUNT_TEMPORARILY_LOCKED" "Too many failed verification attempts. Your account is temporarily locked. Please try again later.";
+    TooManyGuesses           = TOO_MANY_REQUESTS "TOO_MANY_ATTEMPTS"       "Too many attempts. Please try again later.";
     InvalidTwoFactorCookie   = UNAUTHORIZED "INVALID_TWO_FACTOR_COOKIE"    "Invalid two factor cookie";
     ChallengeNotFound        = BAD_REQUEST  "CHALLENGE_NOT_FOUND"          "Challenge not found";
     NotYourRegistration      = UNAUTHORIZED "YOU_ARE_NOT_ALLOWED_TO_REGISTER_THIS_PASSKEY" "You are not allowed to register this passkey";

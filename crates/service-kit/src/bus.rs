@@ -242,9 +242,9 @@ impl Bus {
     ) {
         let (answer, outcome) = match answer {
             Ok(value) => (Answer::Done(value), CallOutcome::Done),
-            Err(Error::Refused(refusal) | Error::RefusedWith(_, refusal)) => {
-                (Answer::Refused(refusal), CallOutcome::Refused)
-            }
+            Err(
+                Error::Refused(refusal) | Error::RefusedWith(_, refusal) | Error::Later(refusal, _),
+            ) => (Answer::Refused(refusal), CallOutcome::Refused),
             Err(error) => {
                 log(subject, &error);
                 (Answer::Unavailable, CallOutcome::Unavailable)

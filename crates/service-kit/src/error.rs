@@ -1,11 +1,13 @@
 //! The one place where a refusal or a fault becomes an HTTP answer.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use contract::{PanelRefusal, Refusal};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
 
 /// Seconds after which a caller may ask again when something is away.
 const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("1");
+const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Why a route under `/api/auth` does not do what was asked (contract 1.5).
@@ -24,6 +27,8 @@ pub enum Error {
     /// The same with the status that this route has for it: the protocol gives one
     /// code more than one.
     RefusedWith(StatusCode, Refusal),
+    /// A refusal that ends by itself after this time.
+    Later(Refusal, Duration),
     /// A status and nothing else (contract 1.5, "(empty)").
     Empty(StatusCode),
     /// A refusal whose sentence names what it is about.
@@ -81,6 +86,7 @@ impl IntoResponse for Error {
         match self {
             Self::Refused(refusal) => refused(refusal),
             Self::RefusedWith(status, refusal) => coded(status, refusal.code(), refusal.message()),
+            Self::Later(refusal, after) => later(refused(refusal), after),
             Self::Worded(refusal, sentence) => coded(refusal.status(), refusal.code(), &sentence),
             Self::Empty(status) => (status, [(header::CONTENT_TYPE, JSON)]).into_response(),
             Self::Invalid(problems) => {
@@ -133,6 +139,15 @@ fn panel_refused(refusal: PanelRefusal) -> Response {
 
 fn coded(status: StatusCode, code: &str, message: &str) -> Response {
     (status, Json(json!({ "message": message, "code": code }))).into_response()
+}
+
+/// Says when to ask again, to clients of Better Auth and to all others.
+fn later(mut answer: Response, after: Duration) -> Response {
+    let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    let secs = HeaderValue::from(whole.max(1));
+    answer.headers_mut().insert(X_RETRY_AFTER, secs.clone());
+    answer.headers_mut().insert(header::RETRY_AFTER, secs);
+    answer
 }
 
 fn with_retry_after(mut answer: Response) -> Response {

@@ -1,6 +1,7 @@
 //! The rules: no I/O.
 
 pub mod account;
+pub mod brake;
 pub mod link;
 pub mod mail_request;
 pub mod one_time_token;

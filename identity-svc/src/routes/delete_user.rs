@@ -106,7 +106,7 @@ async fn ask_or_delete(
         return Err(Error::Empty(StatusCode::NOT_FOUND));
     }
     if let Some(password) = asked.password {
-        check_own(app, &current.live.user.id, password.into()).await?;
+        check_own(app, &current.live.user.id, password.into(), now).await?;
     }
     match asked.token {
         Some(token) => delete(app, current, OneTimeToken::from_text(token), now).await,

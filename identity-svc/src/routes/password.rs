@@ -18,7 +18,11 @@ use utoipa::ToSchema;
 
 use crate::{
     app::App,
-    model::password::{self, NewPassword, PasswordHash},
+    credentials,
+    model::{
+        brake::Lane,
+        password::{self, NewPassword, PasswordHash},
+    },
     promises::{self, SessionPromise},
     routes::sign_up::unfit,
     store::{accounts, users, verifications},
@@ -95,7 +99,7 @@ async fn change_own(
     now: Timestamp,
 ) -> Result<Json<PasswordChanged>, Error> {
     let new = NewPassword::check(change.new).map_err(unfit)?;
-    check_own(app, &current.live.user.id, change.given).await?;
+    check_own(app, &current.live.user.id, change.given, now).await?;
     let hash = app.passwords.hash(new).await?;
     let user = store(app, current, &hash, now).await?;
     if !change.renew {
@@ -150,7 +154,7 @@ pub async fn verify_password(
     fields.finish()?;
     let given = SecretString::from(given.unwrap_or_default());
     let current = app.current(&headers, now).await?;
-    let outcome = match check_own(&app, &current.live.user.id, given).await {
+    let outcome = match check_own(&app, &current.live.user.id, given, now).await {
         Err(Error::Refused(Refusal::CredentialAccountNotFound)) => {
             Err(Refusal::InvalidPassword.into())
         }
@@ -160,13 +164,18 @@ pub async fn verify_password(
 }
 
 /// Refuses unless this is the user's password.
-pub async fn check_own(app: &App, user: &UserId, given: SecretString) -> Result<(), Error> {
+pub async fn check_own(
+    app: &App,
+    user: &UserId,
+    given: SecretString,
+    now: Timestamp,
+) -> Result<(), Error> {
     if !password::is_plausible(&given) {
         return Err(Refusal::PasswordTooLong.into());
     }
     let hash = accounts::find_password(&app.db, user).await?;
     let hash = hash.ok_or(Refusal::CredentialAccountNotFound)?;
-    if app.passwords.matches(given, Some(hash)).await? {
+    if credentials::check(app, Lane::of_session(user), given, Some(hash), now).await? {
         Ok(())
     } else {
         Err(Refusal::InvalidPassword.into())

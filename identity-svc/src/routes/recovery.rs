@@ -21,7 +21,7 @@ use crate::{
     model::{password::NewPassword, shared_key::is_key},
     promises::{self, SessionPromise},
     routes::{panel_body::PanelBody, setup::unfit},
-    store::{accounts, users},
+    store::{accounts, guesses, users},
 };
 
 #[derive(ToSchema)]
@@ -99,6 +99,7 @@ async fn reset(
     let user = users::bump_version(&mut *tx, &user.user.id, now).await?;
     let account = AccountId::mint(&mut rand::rng());
     accounts::set_password(&mut *tx, &account, &user.user.id, &hash, now).await?;
+    guesses::clear_of_strangers(&mut *tx, &user.user.id).await?;
     let name = user.user.name.clone();
     promises::mail(&mut *tx, &user, Template::PasswordRecovered { name }).await?;
     let promise =

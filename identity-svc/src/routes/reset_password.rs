@@ -30,7 +30,7 @@ use crate::{
     },
     promises::{self, SessionPromise},
     routes::{redirect::found, sign_up::unfit},
-    store::{accounts, users, verifications},
+    store::{accounts, guesses, users, verifications},
 };
 
 #[derive(ToSchema)]
@@ -193,6 +193,7 @@ async fn reset(
     let user = users::bump_version(&mut *tx, &user_id, now).await?;
     let account = AccountId::mint(&mut rand::rng());
     accounts::set_password(&mut *tx, &account, &user_id, hash, now).await?;
+    guesses::clear_of_strangers(&mut *tx, &user_id).await?;
     let name = user.user.name.clone();
     promises::mail(&mut *tx, &user, Template::PasswordChanged { name }).await?;
     let promise = SessionPromise::revoke_user(&mut tx, user, RevokeReason::PasswordReset).await?;

@@ -22,6 +22,7 @@ use utoipa::ToSchema;
 
 use crate::{
     app::App,
+    credentials::{self, Caller},
     metrics::Outcome,
     model::{
         password::{self, NewPassword, PasswordHash},
@@ -29,7 +30,7 @@ use crate::{
     },
     routes::redirect::location,
     sessions::{self, SignedIn},
-    store::{accounts, users},
+    store::{accounts, guesses, users},
 };
 
 #[derive(ToSchema)]
@@ -110,7 +111,7 @@ pub async fn sign_in_email(
     let outcome = sign_in(&app, asked, &headers, client, now).await;
     app.metrics.sign_in(match &outcome {
         Ok(_) => Outcome::Accepted,
-        Err(Error::Refused(_)) => Outcome::Refused,
+        Err(Error::Refused(_) | Error::Later(..)) => Outcome::Refused,
         Err(_) => Outcome::Failed,
     });
     let (user, signed_in) = outcome?;
@@ -167,7 +168,18 @@ async fn sign_in(
     let nobody = UserId::from(String::new());
     let owner = user.as_ref().map_or(&nobody, |user| &user.user.id);
     let hash = accounts::find_password(&app.db, owner).await?;
-    let matches = app.passwords.matches(asked.password.clone(), hash.clone()).await?;
+    let device = match app.deployment.cookies.presented_device(headers, owner) {
+        PresentedDevice::Of(device) => Some(device),
+        PresentedDevice::Foreign | PresentedDevice::Nothing => None,
+    };
+    let caller = Caller {
+        user: user.as_ref().map(|user| &user.user.id),
+        email: &asked.email,
+        device: device.as_ref(),
+        network: &client.ip_address,
+    };
+    let (lane, place) = (caller.lane(app, now).await?, caller.place());
+    let matches = credentials::check(app, lane, asked.password.clone(), hash.clone(), now).await?;
     let user = match user {
         Some(user) if matches && user.user.banned => {
             let lifted = users::lift_expired_ban(&app.db, &user.user.id, now).await?;
@@ -180,10 +192,9 @@ async fn sign_in(
     if let Err(error) = renew_hash(app, &user.id, hash, asked.password).await {
         tracing::warn!(user.id = %user.id, ?error, "a password hash was not renewed; the next sign-in tries again");
     }
-    let device = match app.deployment.cookies.presented_device(headers, &user.id) {
-        PresentedDevice::Of(device) => Some(device),
-        PresentedDevice::Foreign | PresentedDevice::Nothing => None,
-    };
+    if let Some(place) = place {
+        guesses::remember(&app.db, &user.id, place, now).await?;
+    }
     let signed_in = sessions::after_password(app, accepted, device, asked.remember, client).await?;
     Ok((user, signed_in))
 }
