@@ -1,6 +1,6 @@
 //! Answers the gateway gives itself.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use contract::{PanelRefusal, Refusal};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use service_kit::{Fault, While, fault::Chain};
 
-use crate::{ctx::Ctx, dress, route_table::Dialect};
+use crate::{ctx::Ctx, dress, identity::Names, route_table::Dialect};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -28,13 +28,15 @@ const DRAIN: Duration = Duration::from_secs(1);
 pub struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Who is calling, for a proxy that has asked. No other answer names anybody.
+    names: Option<Arc<Names>>,
     body: Bytes,
 }
 
 impl Answer {
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), names: None, body: Bytes::new() }
     }
 
     #[must_use]
@@ -47,14 +49,15 @@ impl Answer {
     pub fn page(body: &'static str) -> Self {
         let headers =
             vec![(header::CONTENT_TYPE, HTML), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
-        Self { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()) }
+        let body = Bytes::from_static(body.as_bytes());
+        Self { status: StatusCode::OK, headers, names: None, body }
     }
 
     /// JSON that no cache may keep.
     #[must_use]
     pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
         let headers = vec![(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, NO_STORE)];
-        Self { status, headers, body: body.into() }
+        Self { status, headers, names: None, body: body.into() }
     }
 
     pub fn json_of(status: StatusCode, body: &impl Serialize) -> Result<Self, Fault> {
@@ -119,6 +122,13 @@ impl Answer {
         self.with(name, value)
     }
 
+    /// Tells the proxy that has asked who is calling.
+    #[must_use]
+    pub fn naming(mut self, names: Arc<Names>) -> Self {
+        self.names = Some(names);
+        self
+    }
+
     /// Also for caches that know nothing of `Cache-Control`.
     #[must_use]
     pub fn with_pragma(self) -> Self {
@@ -152,6 +162,9 @@ impl Answer {
             response.insert_header(header::CONTENT_LENGTH, self.body.len())?;
         }
         dress.ours(&mut response, ctx)?;
+        for (name, value) in self.names.iter().flat_map(|names| names.iter()) {
+            response.insert_header(*name, value.clone())?;
+        }
         session.set_total_drain_timeout(Some(DRAIN));
         let has_body = !self.body.is_empty();
         session.write_response_header(Box::new(response), !has_body).await?;

@@ -12,6 +12,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use http::{HeaderValue, Method};
 
 use crate::{
+    route_limit::RouteLimit,
     routes_file::{RoutePath, RouteRule, RoutesFile},
     upstream::Upstream,
 };
@@ -21,6 +22,7 @@ use crate::{
 pub struct AppRoute {
     pub rule: RouteRule,
     pub upstream: Arc<Upstream>,
+    pub limit: Option<Arc<RouteLimit>>,
 }
 
 /// Where a path leads.
@@ -66,7 +68,10 @@ impl AppRoutes {
                 RoutePath::Exact(_) => &mut place.exact,
                 RoutePath::Prefix(_) => &mut place.prefix,
             };
-            routes.push(Arc::new(AppRoute { rule, upstream }));
+            let limit = rule.limit.map(|limit| {
+                previous.limit_of(&rule).unwrap_or_else(|| Arc::new(RouteLimit::new(limit)))
+            });
+            routes.push(Arc::new(AppRoute { rule, upstream, limit }));
         }
         Self { places, upstreams }
     }
@@ -87,6 +92,13 @@ impl AppRoutes {
             Some(route) => Found::Route(Arc::clone(route)),
             None => Found::OtherMethods(allow(routes)),
         }
+    }
+
+    /// What was counted for a route goes on counting when the file is read again.
+    fn limit_of(&self, rule: &RouteRule) -> Option<Arc<RouteLimit>> {
+        let place = self.places.get(&*folded(rule.path.text()))?;
+        let mut routes = place.exact.iter().chain(&place.prefix);
+        routes.find(|route| route.rule == *rule)?.limit.clone()
     }
 
     /// The routes that the laxest reader would take a folded path to.

@@ -15,12 +15,11 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The caller's address, seen from a connection that comes from `peer`.
 #[must_use]
 pub fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut caller = peer.to_canonical();
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     for hop in hops {
-        if !is_trusted(caller) {
+        if !is_trusted(caller, trusted) {
             break;
         }
         let Some(address) = parse(hop) else { break };
@@ -32,6 +31,13 @@ pub fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAd
 /// Each hop by itself: what a caller wrote in front does not spoil what a proxy added.
 fn parse(hop: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(hop.trim_ascii()).ok()?.parse().ok()
+}
+
+/// Whether an address is one of the operator's proxies.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// How an address is stored and counted (contract 3.11): IPv4 as it is, IPv6 by

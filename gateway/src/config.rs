@@ -22,6 +22,8 @@ pub struct Config {
     pub session_cache: usize,
     /// Whether the rules of contract 9.6 are in force.
     pub rate_limit: bool,
+    /// Whether a session token may come as a bearer token.
+    pub bearer: bool,
     pub deployment: Deployment,
 }
 
@@ -47,6 +49,11 @@ impl Config {
         let deployment = Deployment::read(env);
         let rate_limit =
             env.optional::<Switch>("RATE_LIMIT", "on or off; on in production by default");
+        let bearer = env.or::<Switch>(
+            "AUTH_BEARER",
+            "off",
+            "whether Authorization: Bearer is taken in place of the session's cookie",
+        );
         let deployment = deployment?;
         Some(Self {
             listen: listen?,
@@ -60,6 +67,7 @@ impl Config {
             routes_file: routes_file?,
             trusted_proxies: trusted_proxies?.into_iter().map(|network| network.0).collect(),
             session_cache: cache?,
+            bearer: bearer?.0,
             rate_limit: rate_limit?.map_or(deployment.production, |switch| switch.0),
             deployment,
         })

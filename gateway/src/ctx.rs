@@ -9,7 +9,10 @@ use auth_types::Timestamp;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use crate::{limits::Allowance, route_table::Destination, session::Principal, upstream::Upstream};
+use crate::{
+    bearer::Bearer, limits::Allowance, route_table::Destination, session::Principal,
+    upstream::Upstream,
+};
 
 pub struct Ctx {
     pub began: Instant,
@@ -19,7 +22,11 @@ pub struct Ctx {
     /// Where the connection comes from: the client, or the last proxy before us.
     pub peer: Option<IpAddr>,
     pub client: Option<IpAddr>,
+    /// Whether the connection comes from a proxy that we trust.
+    pub behind_proxy: bool,
     pub readable_by: Option<HeaderValue>,
+    /// The caller's session came as a bearer token.
+    pub bearer: Option<Bearer>,
     pub allowance: Option<Allowance>,
     pub destination: Destination,
     pub principal: Option<Principal>,
@@ -47,7 +54,9 @@ impl Ctx {
             request_id: String::new(),
             peer: None,
             client: None,
+            behind_proxy: false,
             readable_by: None,
+            bearer: None,
             allowance: None,
             destination: Destination::Nowhere,
             principal: None,

@@ -1,10 +1,12 @@
 //! Headers that every answer gets, whoever made it.
 
-use contract::internal::REQUEST_ID_HEADER;
+use std::sync::Arc;
+
+use contract::{cookies::Cookies, internal::REQUEST_ID_HEADER};
 use http::{HeaderName, HeaderValue, header};
 use pingora::{http::ResponseHeader, prelude::*};
 
-use crate::{cors, ctx::Ctx, identity, limits::Allowance};
+use crate::{bearer, cors, ctx::Ctx, identity, limits::Allowance};
 
 /// What browsers are told about our own answers (contract 16).
 const SECURITY: [(HeaderName, HeaderValue); 5] = [
@@ -28,6 +30,8 @@ const CHATTER: [HeaderName; 2] = [header::SERVER, HeaderName::from_static("x-pow
 pub struct Dress {
     /// The deployment is reached by https.
     pub secure: bool,
+    /// Where bearer tokens are taken, what is put into a cookie is put into a header too.
+    pub bearer: Option<Arc<Cookies>>,
 }
 
 impl Dress {
@@ -41,7 +45,8 @@ impl Dress {
         if self.secure {
             response.insert_header(header::STRICT_TRANSPORT_SECURITY, HSTS)?;
         }
-        all(response, ctx)
+        all(response, ctx)?;
+        self.bearer.as_ref().map_or(Ok(()), |cookies| bearer::give(response, cookies))
     }
 
     /// An answer of the application, whose own headers are its own business.

@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 use auth_types::{SessionId, Timestamp};
 use contract::{
     Purpose, RootSecrets,
-    internal::{CLIENT_ADDR_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER},
+    internal::{
+        CLIENT_ADDR_HEADER, COOKIE_FROM_BEARER_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER,
+    },
     jwt::{IdentityClaims, Signer, validity},
 };
 use http::{HeaderName, HeaderValue};
@@ -26,7 +28,7 @@ pub const SESSION_ID: &str = "x-session-id";
 pub const IDENTITY_TOKEN: &str = "x-identity-token";
 
 /// Names that only we may use towards an upstream, and that never go back to a client.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     USER_ID,
     USER_EMAIL,
     USER_ROLE,
@@ -35,18 +37,26 @@ const OURS: [&str; 8] = [
     GATEWAY_KEY_HEADER,
     CLIENT_ADDR_HEADER,
     REQUEST_ID_HEADER,
+    COOKIE_FROM_BEARER_HEADER,
 ];
 
 /// Names by which proxies speak of the client; ours replace them.
-const FORWARDING: [&str; 7] = [
+const FORWARDING: [&str; 11] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-forwarded-port",
     "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-forwarded-method",
+    "x-original-uri",
+    "x-original-method",
     "x-real-ip",
 ];
+
+/// Who is calling, in headers.
+pub type Names = [(&'static str, HeaderValue); 5];
 
 /// An assertion is used again for this long, so that most requests cost no signature.
 const ASSERTION_REUSE: Duration = Duration::from_secs(30);
@@ -112,7 +122,7 @@ impl Equivalent<Key> for KeyRef<'_> {
 #[derive(Clone)]
 struct Assertion {
     made_at: Timestamp,
-    headers: Arc<[(&'static str, HeaderValue); 5]>,
+    headers: Arc<Names>,
 }
 
 /// Names callers to upstreams, and vouches for it with `X-Identity-Token`.
@@ -145,12 +155,13 @@ impl Assertions {
         Ok(())
     }
 
-    fn headers(
+    /// Who is calling, in headers.
+    pub fn headers(
         &self,
         principal: &Principal,
         audience: &Arc<str>,
         now: Timestamp,
-    ) -> Result<Arc<[(&'static str, HeaderValue); 5]>, Fault> {
+    ) -> Result<Arc<Names>, Fault> {
         let (session, user_version) = (&principal.live().session.id, principal.live().version.user);
         let made = self.made.get(&KeyRef { session, user_version, audience });
         let is_young =
@@ -164,12 +175,7 @@ impl Assertions {
         Ok(headers)
     }
 
-    fn make(
-        &self,
-        principal: &Principal,
-        audience: &str,
-        now: Timestamp,
-    ) -> Result<[(&'static str, HeaderValue); 5], Fault> {
+    fn make(&self, principal: &Principal, audience: &str, now: Timestamp) -> Result<Names, Fault> {
         let (user, session) = (&principal.live().user, &principal.live().session);
         let (iat, exp) = validity(now);
         let claims = IdentityClaims {

@@ -5,11 +5,11 @@
 //! 1. [`head`]: a path, and not too much of anything; [`path`]: one canonical
 //!    spelling, or no entry
 //! 2. [`client_addr`]: where the caller is, past the proxies we trust
-//! 3. [`limits`]: how often they may ask
-//! 4. [`cors`]: which pages may read the answer
-//! 5. [`route_table`]: where it goes; for an application that is in [`app_routes`], which
+//! 3. [`cors`]: which pages may read the answer
+//! 4. [`route_table`]: where it goes; for an application that is in [`app_routes`], which
 //!    [`application`] reads from the [`routes_file`], with the [`policy`]: who may go there
-//! 6. [`session`]: cookie to principal, from [`session_cache`] where it can
+//! 5. [`limits`], or the route's own ([`route_limit`]): how often they may ask
+//! 6. [`session`]: cookie, or [`bearer`] token, to principal, from [`session_cache`] where it can
 //! 7. [`edge`]: what is answered right here, or else
 //! 8. [`identity`]: what the upstream is told of the caller, after everything the
 //!    caller said about that has been removed
@@ -26,6 +26,7 @@ pub mod access_log;
 pub mod answer;
 pub mod app_routes;
 pub mod application;
+pub mod bearer;
 pub mod client_addr;
 pub mod config;
 pub mod cors;
@@ -43,6 +44,7 @@ pub mod path;
 pub mod policy;
 pub mod proxy;
 pub mod reception;
+pub mod route_limit;
 pub mod route_table;
 pub mod routes_file;
 pub mod server;

@@ -1,8 +1,11 @@
-//! How often a caller may ask (contract 9.6).
+//! How often a caller may ask (contract 9.6, docs/limits.md).
 //!
-//! Counted for each rule, address and path, over all gateways together: one script
-//! in Redis decides. If Redis does not answer, this gateway counts by itself, so
-//! that a limit is never lifted by an outage.
+//! Counted for each rule, address and path. What a service answers is counted over all
+//! gateways together: one script in Redis decides. What the gateway answers from its
+//! memory, and the application's routes, are counted here, so that they cost no round
+//! trip and do not wait for a Redis that is slow. If Redis does not answer, this gateway
+//! counts by itself, half as many: a limit is never lifted by an outage, and two gateways
+//! together let through one too many each at most.
 
 use std::{
     net::IpAddr,
@@ -16,9 +19,14 @@ use redis::Script;
 use service_kit::{Fault, RedisLink, While};
 use sha2::{Digest, Sha256};
 
-use crate::client_addr::canonical_text;
+use crate::{
+    app_routes::folded,
+    client_addr::canonical_text,
+    metrics::{Counted, Metrics},
+    route_table::{self, Destination, Edge},
+};
 
-/// Callers a gateway counts by itself at most, while Redis is away.
+/// Callers a gateway counts by itself at most.
 const LOCAL_CAPACITY: u64 = 100_000;
 
 /// At most `max` requests, until there has been none for `window`.
@@ -39,8 +47,10 @@ const RECOVERY: Rule = rule(5, 3600);
 
 const RECOVERY_PATH: &str = "/api/admin/reset-password";
 
-/// They take a password or a token as well, but the original does not limit them so.
-const PROVING_PATHS: [&str; 3] = ["/verify-password", "/reset-password", "/delete-user"];
+/// They take a password, a token or a key as well, but the original does not limit them
+/// so.
+const PROVING_PATHS: [&str; 4] =
+    ["/verify-password", "/reset-password", "/delete-user", "/passkey/verify-authentication"];
 
 /// The rule for a path, and whether it holds even where limits are turned off.
 fn rule_of(path: &str) -> (Rule, bool) {
@@ -59,6 +69,29 @@ fn rule_of(path: &str) -> (Rule, bool) {
         DEFAULT
     };
     (rule, false)
+}
+
+/// Who counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counter {
+    /// All gateways together.
+    Fleet,
+    /// Each gateway for itself.
+    Gateway,
+    /// Nobody: who asks is a proxy of ours, for others.
+    Nobody,
+}
+
+fn counter_of(destination: &Destination, path: &str) -> Counter {
+    match destination {
+        Destination::Edge(Edge::Verify | Edge::VerifyBelow) => Counter::Nobody,
+        // It has a rule of its own.
+        Destination::App(route) if route.rule.limit.is_some() => Counter::Nobody,
+        Destination::Service(_) => Counter::Fleet,
+        // Another method of such a path is counted with it.
+        Destination::Nowhere if route_table::is_ours(path) => Counter::Fleet,
+        _ => Counter::Gateway,
+    }
 }
 
 /// What a caller has left, for the headers that say so.
@@ -109,30 +142,45 @@ pub struct Limits {
     link: RedisLink,
     script: Script,
     local: Cache<String, Arc<Mutex<Count>>>,
+    metrics: Metrics,
 }
 
 impl Limits {
     #[must_use]
-    pub fn new(enabled: bool, link: RedisLink) -> Self {
+    pub fn new(enabled: bool, link: RedisLink, metrics: Metrics) -> Self {
         let script = Script::new(include_str!("limits.lua"));
         let local =
             Cache::builder().max_capacity(LOCAL_CAPACITY).time_to_idle(RECOVERY.window).build();
-        Self { enabled, link, script, local }
+        Self { enabled, link, script, local, metrics }
     }
 
     /// Counts one request. Nothing comes back where no rule is in force.
-    pub async fn ask(&self, client: IpAddr, path: &str, now: Timestamp) -> Option<Allowance> {
-        let path = path.trim_end_matches('/');
-        let (rule, always) = rule_of(path);
-        if !self.enabled && !always {
+    pub async fn ask(
+        &self,
+        client: IpAddr,
+        path: &str,
+        destination: &Destination,
+        now: Timestamp,
+    ) -> Option<Allowance> {
+        let path = folded(path);
+        let (rule, always) = rule_of(&path);
+        let counter = counter_of(destination, &path);
+        if counter == Counter::Nobody || (!self.enabled && !always) {
             return None;
         }
-        let key = key(&canonical_text(client), path);
+        let key = key(&canonical_text(client), bucket_of(&path));
+        if counter == Counter::Gateway {
+            return Some(self.ask_local(key, rule, now));
+        }
         match self.ask_redis(&key, rule).await {
-            Ok(allowance) => Some(allowance),
+            Ok(allowance) => {
+                self.metrics.counted(Counted::Fleet);
+                Some(allowance)
+            }
             Err(fault) => {
                 tracing::debug!(error = %service_kit::fault::Chain(&fault), "counting without Redis");
-                Some(self.ask_local(key, rule, now))
+                self.metrics.counted(Counted::Fallback);
+                Some(self.ask_local(key, stricter(rule), now))
             }
         }
     }
@@ -157,6 +205,17 @@ impl Limits {
     }
 }
 
+/// What each gateway allows while they cannot count together.
+fn stricter(rule: Rule) -> Rule {
+    Rule { max: rule.max.div_ceil(2), ..rule }
+}
+
+/// What is counted together: the path, but a token in it does not make it another one.
+fn bucket_of(path: &str) -> &str {
+    const WITH_TOKEN: &str = "/api/auth/reset-password/";
+    if path.starts_with(WITH_TOKEN) { WITH_TOKEN } else { path }
+}
+
 /// Of a fixed width, whatever the caller put into the path.
 fn key(client: &str, path: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(format!("{client}|{path}")).into();
@@ -172,10 +231,16 @@ mod tests {
         for (path, expected) in [
             ("/api/auth/sign-in/email", PROVING),
             ("/api/auth/sign-in/social", PROVING),
+            ("/api/auth/sign-up/email", PROVING),
+            ("/api/auth/change-password", PROVING),
+            ("/api/auth/change-email", PROVING),
             ("/api/auth/two-factor/verify-totp", PROVING),
             ("/api/auth/verify-password", PROVING),
             ("/api/auth/reset-password", PROVING),
+            ("/api/auth/delete-user", PROVING),
+            ("/api/auth/passkey/verify-authentication", PROVING),
             ("/api/auth/reset-password/token", DEFAULT),
+            ("/api/auth/request-password-reset", MAILING),
             ("/api/auth/send-verification-email", MAILING),
             ("/api/auth/get-session", DEFAULT),
             ("/api/servers", DEFAULT),
@@ -198,5 +263,26 @@ mod tests {
         assert!(!count.ask(PROVING, start + 17_999).allowed);
         let anew = count.ask(PROVING, start + 18_000);
         assert_eq!((anew.allowed, anew.remaining), (true, 2));
+    }
+
+    #[test]
+    fn two_gateways_that_count_apart_allow_at_most_one_more_each() {
+        for rule in [PROVING, MAILING, RECOVERY] {
+            for gateways in 1..=3 {
+                assert!(
+                    stricter(rule).max * gateways <= rule.max + gateways,
+                    "{rule:?} {gateways}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_spelling_or_a_token_does_not_make_another_bucket() {
+        let bucket = |path| bucket_of(&folded(path)).to_owned();
+        assert_eq!(bucket("/api/auth/Sign-In/email/"), bucket("/api/auth/sign-in/email"));
+        assert_eq!(bucket("/api/auth/sign-in/email;x"), bucket("/api/auth/sign-in/email"));
+        assert_eq!(bucket("/api/auth/reset-password/a"), bucket("/api/auth/reset-password/b"));
+        assert_ne!(bucket("/api/auth/reset-password"), bucket("/api/auth/reset-password/b"));
     }
 }

@@ -56,11 +56,25 @@ struct UpstreamLabel {
     upstream: String,
 }
 
+/// Who counted a request that all gateways count together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Counted {
+    Fleet,
+    /// This gateway alone, because Redis did not answer.
+    Fallback,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CountedLabel {
+    by: Counted,
+}
+
 #[derive(Clone)]
 pub struct Metrics {
     http: HttpMetrics,
     lookups: Family<LookupLabel, Counter>,
     pub limited: Counter,
+    counted: Family<CountedLabel, Counter>,
     pub revocations_heard: Counter,
     pub upstream_failures: Counter,
     /// Which reading of the routes file is in force, counted from the start.
@@ -77,6 +91,7 @@ impl Metrics {
             http: HttpMetrics::register(registry),
             lookups: Family::default(),
             limited: Counter::default(),
+            counted: Family::default(),
             revocations_heard: Counter::default(),
             upstream_failures: Counter::default(),
             routes_generation: Gauge::default(),
@@ -94,6 +109,11 @@ impl Metrics {
             "requests_limited",
             "Requests over a rate limit",
             metrics.limited.clone(),
+        );
+        registry.register(
+            "requests_counted",
+            "Requests counted for a limit of all gateways, by who counted",
+            metrics.counted.clone(),
         );
         registry.register(
             "revocations_heard",
@@ -118,6 +138,10 @@ impl Metrics {
         registry.register("upstream_ejections", "Addresses put out by failures", ejections);
         let retries = self.retries.clone();
         registry.register("upstream_retries", "Requests sent again", retries);
+    }
+
+    pub fn counted(&self, by: Counted) {
+        self.counted.get_or_create(&CountedLabel { by }).inc();
     }
 
     pub fn reloaded(&self, outcome: Reload) {

@@ -15,6 +15,8 @@ use crate::edge;
     edge::ws_token::answer,
     edge::reference::description,
     edge::reference::page,
+    edge::verify::answer,
+    edge::verify::below,
 ))]
 struct Described;
 

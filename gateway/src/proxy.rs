@@ -37,6 +37,7 @@ impl ProxyHttp for Proxy {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         session.set_read_timeout(Some(CLIENT_READ));
         session.set_write_timeout(Some(CLIENT_WRITE));
+        ctx.bearer = self.0.take_bearer(session.req_header_mut())?;
         match reception::receive(&self.0, session.req_header(), peer(session), ctx).await {
             None => Ok(false),
             Some(answer) => {
@@ -92,11 +93,16 @@ impl ProxyHttp for Proxy {
             request.remove_header(&header::CONNECTION);
         }
         self.name_client(request, ctx)?;
-        match (&ctx.destination, &ctx.principal) {
-            (Destination::Service(_), _) => {
+        let cookies = &self.0.deployment.cookies;
+        match &ctx.destination {
+            Destination::Service(_) => {
+                ctx.bearer.map_or(Ok(()), |bearer| bearer.tell_service(request))?;
                 request.insert_header(GATEWAY_KEY_HEADER, self.0.gateway_key.clone())
             }
-            (Destination::App(route), Some(principal)) => {
+            Destination::App(route) => {
+                ctx.bearer
+                    .map_or(Ok(()), |bearer| bearer.hide_from_application(request, cookies))?;
+                let Some(principal) = &ctx.principal else { return Ok(()) };
                 let audience = route.upstream.name();
                 let asserted = self.0.assertions.assert(request, principal, audience, ctx.now);
                 asserted.map_err(|fault| internal(&fault))

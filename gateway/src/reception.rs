@@ -10,11 +10,12 @@ use service_kit::{Fault, request_id};
 use crate::{
     answer::{Answer, faulty},
     app_routes::AppRoute,
-    client_addr::client_addr,
+    client_addr::{canonical_text, client_addr, is_trusted},
     cors,
     ctx::Ctx,
     edge, head, path,
     route_table::{self, Destination, Dialect, dialect},
+    routes_file::LimitKey,
     session::Standing,
     state::Gateway,
 };
@@ -34,22 +35,33 @@ pub async fn receive(
     ctx.request_id = given.and_then(request_id::accept).unwrap_or_else(request_id::mint);
     let client = client_addr(peer, headers, &gateway.trusted_proxies);
     (ctx.peer, ctx.client) = (Some(peer), Some(client));
+    ctx.behind_proxy = is_trusted(peer, &gateway.trusted_proxies);
     ctx.readable_by = cors::readable_by(headers, &gateway.origins);
 
     let path = request.uri.path();
-    if let Some(answer) = malformed(request) {
+    let malformed = malformed(request);
+    if malformed.is_none() {
+        if cors::is_preflight(&request.method, headers) {
+            return Some(preflight(ctx));
+        }
+        ctx.destination = route_table::find(&request.method, path, &gateway.application.routes());
+    }
+    // Everything else counts, also what leads nowhere.
+    ctx.allowance = gateway.limits.ask(client, path, &ctx.destination, ctx.now).await;
+    if let Some(answer) = refused(gateway, request, ctx) {
         return Some(answer);
     }
-    if cors::is_preflight(&request.method, headers) {
-        return Some(preflight(ctx));
+    if malformed.is_some() {
+        return malformed;
     }
-    ctx.allowance = gateway.limits.ask(client, path, ctx.now).await;
-    if let Some(allowance) = ctx.allowance.filter(|allowance| !allowance.allowed) {
-        gateway.metrics.limited.inc();
-        return Some(Answer::too_many(dialect(path), allowance.resets_in));
-    }
-    ctx.destination = route_table::find(&request.method, path, &gateway.application.routes());
     route(gateway, request, ctx).await
+}
+
+/// The answer, where the caller has nothing left.
+fn refused(gateway: &Gateway, request: &RequestHeader, ctx: &Ctx) -> Option<Answer> {
+    let allowance = ctx.allowance.filter(|allowance| !allowance.allowed)?;
+    gateway.metrics.limited.inc();
+    Some(Answer::too_many(dialect(request.uri.path()), allowance.resets_in))
 }
 
 async fn route(gateway: &Gateway, request: &RequestHeader, ctx: &mut Ctx) -> Option<Answer> {
@@ -64,28 +76,51 @@ async fn route(gateway: &Gateway, request: &RequestHeader, ctx: &mut Ctx) -> Opt
         }
         Destination::Service(_) => None,
         Destination::Edge(route) => {
-            let (headers, query) = (&request.headers, request.uri.query());
-            let answer = edge::answer(gateway, route, headers, query, ctx).await;
+            let answer = edge::answer(gateway, route, request, ctx).await;
             Some(answer.unwrap_or_else(|fault| faulty(&fault, dialect)))
         }
-        Destination::App(route) => match admit(gateway, &route, request, ctx).await {
-            Ok(refusal) => refusal.map(Answer::panel_refusal),
-            Err(fault) => Some(faulty(&fault, dialect)),
-        },
+        Destination::App(route) => {
+            let admitted = admit(gateway, &route, request, ctx).await;
+            admitted.unwrap_or_else(|fault| Some(faulty(&fault, dialect)))
+        }
     }
 }
 
-/// Whether the caller may use a route of the application.
+/// The answer, where the caller may not use a route of the application. Whoever asks too
+/// often by their address is turned away before anything is looked up.
 async fn admit(
     gateway: &Gateway,
     route: &AppRoute,
     request: &RequestHeader,
     ctx: &mut Ctx,
-) -> Result<Option<PanelRefusal>, Fault> {
+) -> Result<Option<Answer>, Fault> {
+    if let Some(answer) = count(gateway, route, LimitKey::Address, request, ctx) {
+        return Ok(Some(answer));
+    }
     if let Standing::Live(principal) = gateway.sessions.find(&request.headers, ctx.now).await? {
         ctx.principal = Some(principal);
     }
-    Ok(route.rule.policy.judge(ctx.principal.as_ref(), ctx.now).err())
+    if let Some(answer) = count(gateway, route, LimitKey::User, request, ctx) {
+        return Ok(Some(answer));
+    }
+    let judged = route.rule.policy.judge(ctx.principal.as_ref(), ctx.now);
+    Ok(judged.err().map(Answer::panel_refusal))
+}
+
+/// Counts for the route's own limit, if it counts by this.
+fn count(
+    gateway: &Gateway,
+    route: &AppRoute,
+    by: LimitKey,
+    request: &RequestHeader,
+    ctx: &mut Ctx,
+) -> Option<Answer> {
+    let limit = route.limit.as_ref().filter(|limit| limit.rule().by == by)?;
+    let user = ctx.principal.as_ref().map(|principal| principal.live().user.id.as_str());
+    let address = || format!("address {}", ctx.client.map(canonical_text).unwrap_or_default());
+    let caller = user.map_or_else(address, |user| format!("user {user}"));
+    ctx.allowance = Some(limit.ask(caller));
+    refused(gateway, request, ctx)
 }
 
 /// What no route could make sense of.

@@ -23,10 +23,14 @@ pub enum Edge {
     OpenApi,
     /// The same for people.
     Reference,
+    /// Another proxy asks about a request.
+    Verify,
+    /// The same, with the request's path below ours.
+    VerifyBelow,
 }
 
 impl Edge {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Health,
         Self::Jwks,
         Self::Ok,
@@ -36,6 +40,8 @@ impl Edge {
         Self::Doctor,
         Self::OpenApi,
         Self::Reference,
+        Self::Verify,
+        Self::VerifyBelow,
     ];
 
     #[must_use]
@@ -49,6 +55,8 @@ impl Edge {
             Self::Doctor => DOCTOR_PATH,
             Self::OpenApi => "/api/auth/open-api/generate-schema",
             Self::Reference => "/api/auth/reference",
+            Self::Verify => "/auth/verify",
+            Self::VerifyBelow => "/auth/verify/{path}",
         }
     }
 }
@@ -115,6 +123,9 @@ pub fn find(method: &Method, path: &str, app: &AppRoutes) -> Destination {
         "/.well-known/jwks.json" if get => Destination::Edge(Edge::Jwks),
         "/api/ws/token" if get => Destination::Edge(Edge::WsToken),
         DOCTOR_PATH if get => Destination::Edge(Edge::Doctor),
+        "/auth/verify" if get || method == Method::HEAD => Destination::Edge(Edge::Verify),
+        // The method is that of the request it is about.
+        _ if path.starts_with("/auth/verify/") => Destination::Edge(Edge::VerifyBelow),
         "/api/setup" | "/api/admin/reset-password" if post => {
             Destination::Service(Service::Identity)
         }

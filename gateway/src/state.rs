@@ -82,7 +82,7 @@ impl Gateway {
             origins: Arc::clone(&deployment.origins),
             trusted_proxies: config.trusted_proxies,
             rate_limit: config.rate_limit,
-            limits: Limits::new(config.rate_limit, link),
+            limits: Limits::new(config.rate_limit, link, metrics.clone()),
             application,
             upstreams,
             sessions,
@@ -97,7 +97,10 @@ impl Gateway {
             ),
             jwks: serde_json::to_string(&Jwks::of(&deployment.secrets))?,
             gateway_key,
-            dress: Dress { secure: deployment.api_origin.starts_with("https://") },
+            dress: Dress {
+                secure: deployment.api_origin.starts_with("https://"),
+                bearer: config.bearer.then(|| Arc::clone(&deployment.cookies)),
+            },
             metrics,
             deployment,
         }))

@@ -175,9 +175,41 @@ impl Cookies {
         lines
     }
 
+    /// The session's cookie, as a request would carry it, for a signed token that came
+    /// as a bearer token, percent-encoded or not. `None` where we have not signed it.
+    #[must_use]
+    pub fn of_bearer(&self, signed: &str) -> Option<String> {
+        let signed = decode(signed);
+        SessionToken::parse(&self.verified(&signed)?)?;
+        Some(format!("{}={}", self.name(Name::SessionToken), uri::component(&signed)))
+    }
+
+    /// A request's cookies but for the session's own, each as `name=value`.
+    #[must_use]
+    pub fn without_session(&self, headers: &HeaderMap) -> Vec<String> {
+        let own = self.name(Name::SessionToken);
+        let pairs = pairs(headers).map(str::trim).filter(|pair| !pair.is_empty());
+        let others = pairs.filter(|pair| pair.split('=').next().map(str::trim) != Some(own));
+        others.map(str::to_owned).collect()
+    }
+
+    /// The signed session token that a `Set-Cookie` line puts into a browser, decoded;
+    /// `None` where it is about another cookie, or takes the session away.
+    #[must_use]
+    pub fn opened_by(&self, line: &str) -> Option<String> {
+        let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
+        let value = pair.strip_prefix(self.name(Name::SessionToken))?.strip_prefix('=')?;
+        let clears = attributes.split(';').any(|attribute| attribute.trim() == "Max-Age=0");
+        (!value.is_empty() && !clears).then(|| decode(value))
+    }
+
     pub(crate) fn read(&self, headers: &HeaderMap, name: Name) -> Option<String> {
-        let value = decode(find(headers, self.name(name))?);
-        let (value, signature) = value.rsplit_once('.')?;
+        self.verified(&decode(find(headers, self.name(name))?))
+    }
+
+    /// The value of `<value>.<signature>`, if the signature is ours.
+    fn verified(&self, signed: &str) -> Option<String> {
+        let (value, signature) = signed.rsplit_once('.')?;
         if value.is_empty() || signature.len() != 44 || !signature.ends_with('=') {
             return None;
         }
@@ -212,13 +244,8 @@ impl Cookies {
 
 /// The first cookie of that name, trimmed, without the quotes around it.
 fn find<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    let pairs = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'));
-    let (_, value) =
-        pairs.filter_map(|pair| pair.split_once('=')).find(|(name, _)| name.trim() == wanted)?;
+    let mut named = pairs(headers).filter_map(|pair| pair.split_once('='));
+    let (_, value) = named.find(|(name, _)| name.trim() == wanted)?;
     let value = value.trim();
     match value.strip_prefix('"') {
         Some(quoted) => {
@@ -228,6 +255,11 @@ fn find<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
         }
         None => Some(value),
     }
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';'))
 }
 
 /// Percent-decoded once; text that does not decode stays as it is.
@@ -343,6 +375,34 @@ mod tests {
         assert!(reads(&format!("theme=dark;  better-auth.session_token = {SIGNED} ; x=y")));
         assert!(reads(&format!("better-auth.session_token={raw}")));
         assert!(reads(&format!("better-auth.session_token=\"{SIGNED}\"")));
+    }
+
+    #[test]
+    fn a_bearer_token_is_a_signed_one_and_becomes_the_cookie() {
+        let raw = "abcdefghijklmnopqrstuvwxyzABCDEF.hDnNVaELrKNtKZioSgs/bTNBDGrhCqBPLusDQdJ3y3o=";
+        let made = Some(format!("better-auth.session_token={SIGNED}"));
+        assert_eq!(cookies(false).of_bearer(SIGNED), made);
+        assert_eq!(cookies(false).of_bearer(raw), made);
+        for other in [TOKEN, "", ".", &raw[..70], &raw.replace("hDn", "hDm"), "a.b; theme=dark"] {
+            assert_eq!(cookies(false).of_bearer(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_an_answer_puts_into_the_session_cookie_can_be_told() {
+        let raw = "abcdefghijklmnopqrstuvwxyzABCDEF.hDnNVaELrKNtKZioSgs/bTNBDGrhCqBPLusDQdJ3y3o=";
+        let lines = cookies(true).set_session(&token(), Remember::No, Remember::No);
+        assert_eq!(cookies(true).opened_by(&lines[0]).as_deref(), Some(raw));
+        assert_eq!(cookies(true).opened_by(&lines[1]), None);
+        assert_eq!(cookies(false).opened_by(&lines[0]), None);
+        assert_eq!(cookies(true).opened_by(&cookies(true).clear_session()[0]), None);
+    }
+
+    #[test]
+    fn other_cookies_stay() {
+        let headers =
+            request("a=1; better-auth.session_token=x;b=2 ;  ; better-auth.session_token = y; c");
+        assert_eq!(cookies(false).without_session(&headers), ["a=1", "b=2", "c"]);
     }
 
     #[test]

@@ -41,3 +41,7 @@ pub struct DoctorView {
     #[schema(value_type = String, format = "date-time")]
     pub time: Timestamp,
 }
+/// Said of a request that came without cookies, where the gateway made one of its bearer
+/// token. No page of another site can make a browser do that, so such a request owes no
+/// `Origin`.
+pub const COOKIE_FROM_BEARER_HEADER: &str = "x-cookie-from-bearer";

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, header};
 use url::Url;
 
-use crate::Refusal;
+use crate::{Refusal, internal::COOKIE_FROM_BEARER_HEADER};
 
 /// Origins whose pages are ours: the API's own, the frontend's, and what the
 /// operator added. Compared whole; there are no wildcards.
@@ -68,7 +68,9 @@ impl TrustedOrigins {
     pub fn check(&self, headers: &HeaderMap, signs_in: SignsIn) -> Result<(), Refusal> {
         let text =
             |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable").trim());
-        let has_cookie = headers.contains_key(header::COOKIE);
+        // Only the gateway can say so; it removes the header from what it is sent.
+        let from_bearer = headers.contains_key(COOKIE_FROM_BEARER_HEADER);
+        let has_cookie = headers.contains_key(header::COOKIE) && !from_bearer;
         let site = text(FETCH_SITE).filter(|site| !site.is_empty());
         let mode = text(FETCH_MODE).filter(|mode| !mode.is_empty());
         let dest = text(FETCH_DEST).filter(|dest| !dest.is_empty());
@@ -148,6 +150,16 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         trusted().check(&headers.iter().map(pair).collect(), signs_in)
+    }
+
+    #[test]
+    fn a_cookie_that_was_a_bearer_token_does_not() {
+        let cookie = ("cookie", "better-auth.session_token=x");
+        let made = (COOKIE_FROM_BEARER_HEADER, "true");
+        assert_eq!(judge(&[cookie, made], SignsIn::No), Ok(()));
+        assert_eq!(judge(&[cookie, made], SignsIn::Yes), Ok(()));
+        let foreign = ("origin", "https://evil.example");
+        assert_eq!(judge(&[cookie, made, foreign], SignsIn::No), Err(Refusal::InvalidOrigin));
     }
 
     #[test]

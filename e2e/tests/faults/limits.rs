@@ -162,8 +162,9 @@ async fn a_dead_redis_lifts_no_limit(stack: &Stack) {
     stack.kill(Process::Redis).await;
     let answers =
         futures_util::future::join_all((0..20).map(|_| sign_in(stack, "198.51.106.1"))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 400).count(), 3, "{answers:?}");
-    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 17);
+    // The gateway counts by itself, and half as many, for others may do the same.
+    assert_eq!(answers.iter().filter(|answer| answer.status == 400).count(), 2, "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 18);
     expect_limited(sign_in(stack, "198.51.106.1").await);
     sign_in(stack, "198.51.106.2").await.expect(400);
 }

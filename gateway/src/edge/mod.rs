@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod get_session;
 pub mod reference;
+pub mod verify;
 pub mod ws_token;
 
 use auth_types::Timestamp;
@@ -11,7 +12,8 @@ use contract::{
     jwt::Jwks,
     schema::{PanelProblem, Problem},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
+use pingora::http::RequestHeader;
 use serde::Serialize;
 use service_kit::Fault;
 use utoipa::ToSchema;
@@ -24,10 +26,10 @@ const JWKS_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 pub async fn answer(
     gateway: &Gateway,
     route: Edge,
-    headers: &HeaderMap,
-    query: Option<&str>,
+    request: &RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<Answer, Fault> {
+    let (headers, query) = (&request.headers, request.uri.query());
     match route {
         Edge::Ok => Ok(ok()),
         Edge::Health => health(ctx.now),
@@ -38,6 +40,7 @@ pub async fn answer(
         Edge::Doctor => doctor::answer(gateway, headers, ctx),
         Edge::OpenApi => Ok(reference::description()),
         Edge::Reference => Ok(reference::page()),
+        Edge::Verify | Edge::VerifyBelow => verify::answer(gateway, route, request, ctx).await,
     }
 }
 
