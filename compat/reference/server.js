@@ -9,7 +9,7 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import bcrypt from 'bcryptjs';
 import { betterAuth } from 'better-auth';
 import { getMigrations } from 'better-auth/db/migration';
-import { admin, twoFactor } from 'better-auth/plugins';
+import { admin, bearer, twoFactor } from 'better-auth/plugins';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import pg from 'pg';
@@ -62,6 +62,7 @@ const options = {
       issuer: 'StellarStack',
       otpOptions: { sendOTP: ({ user, otp }) => send(user.email, 'Your code', otp) },
     }),
+    ...(process.env.AUTH_BEARER === 'true' ? [bearer({ requireSignature: true })] : []),
     passkey({ rpID: 'localhost', rpName: 'StellarStack', origin: PAGES }),
   ],
 };

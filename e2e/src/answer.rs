@@ -16,7 +16,8 @@ pub struct Answer {
     reason = "to expect is often all there is to do"
 )]
 impl Answer {
-    pub(crate) async fn of(response: Response) -> Self {
+    /// Reads the answer to its end.
+    pub async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await.expect("a body of text");
         Self { status: status.as_u16(), headers, body }
