@@ -1,6 +1,6 @@
 //! Answers the gateway gives itself.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use contract::{PanelRefusal, Refusal};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use service_kit::{Fault, While, fault::Chain};
 
-use crate::{ctx::Ctx, dress, route_table::Dialect};
+use crate::{ctx::Ctx, dress, identity::Names, route_table::Dialect};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -29,14 +29,14 @@ pub struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Who is calling, for a proxy that has asked. No other answer names anybody.
-    names: Vec<(HeaderName, HeaderValue)>,
+    names: Option<Arc<Names>>,
     body: Bytes,
 }
 
 impl Answer {
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), names: Vec::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), names: None, body: Bytes::new() }
     }
 
     #[must_use]
@@ -50,14 +50,14 @@ impl Answer {
         let headers =
             vec![(header::CONTENT_TYPE, HTML), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
         let body = Bytes::from_static(body.as_bytes());
-        Self { status: StatusCode::OK, headers, names: Vec::new(), body }
+        Self { status: StatusCode::OK, headers, names: None, body }
     }
 
     /// JSON that no cache may keep.
     #[must_use]
     pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
         let headers = vec![(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, NO_STORE)];
-        Self { status, headers, names: Vec::new(), body: body.into() }
+        Self { status, headers, names: None, body: body.into() }
     }
 
     pub fn json_of(status: StatusCode, body: &impl Serialize) -> Result<Self, Fault> {
@@ -124,9 +124,8 @@ impl Answer {
 
     /// Tells the proxy that has asked who is calling.
     #[must_use]
-    pub fn naming(mut self, names: &[(&'static str, HeaderValue)]) -> Self {
-        let names = names.iter().map(|(name, value)| (HeaderName::from_static(name), value.clone()));
-        self.names.extend(names);
+    pub fn naming(mut self, names: Arc<Names>) -> Self {
+        self.names = Some(names);
         self
     }
 
@@ -163,8 +162,8 @@ impl Answer {
             response.insert_header(header::CONTENT_LENGTH, self.body.len())?;
         }
         dress.ours(&mut response, ctx)?;
-        for (name, value) in self.names {
-            response.insert_header(name, value)?;
+        for (name, value) in self.names.iter().flat_map(|names| names.iter()) {
+            response.insert_header(*name, value.clone())?;
         }
         session.set_total_drain_timeout(Some(DRAIN));
         let has_body = !self.body.is_empty();

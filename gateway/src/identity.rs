@@ -54,6 +54,9 @@ const FORWARDING: [&str; 11] = [
     "x-real-ip",
 ];
 
+/// Who is calling, in headers.
+pub type Names = [(&'static str, HeaderValue); 5];
+
 /// An assertion is used again for this long, so that most requests cost no signature.
 const ASSERTION_REUSE: Duration = Duration::from_secs(30);
 const ASSERTIONS: usize = 100_000;
@@ -118,7 +121,7 @@ impl Equivalent<Key> for KeyRef<'_> {
 #[derive(Clone)]
 struct Assertion {
     made_at: Timestamp,
-    headers: Arc<[(&'static str, HeaderValue); 5]>,
+    headers: Arc<Names>,
 }
 
 /// Names callers to upstreams, and vouches for it with `X-Identity-Token`.
@@ -157,7 +160,7 @@ impl Assertions {
         caller: &LiveSession,
         audience: &Arc<str>,
         now: Timestamp,
-    ) -> Result<Arc<[(&'static str, HeaderValue); 5]>, Fault> {
+    ) -> Result<Arc<Names>, Fault> {
         let (session, user_version) = (&caller.session.id, caller.version.user);
         let made = self.made.get(&KeyRef { session, user_version, audience });
         let is_young =
@@ -176,7 +179,7 @@ impl Assertions {
         caller: &LiveSession,
         audience: &str,
         now: Timestamp,
-    ) -> Result<[(&'static str, HeaderValue); 5], Fault> {
+    ) -> Result<Names, Fault> {
         let (user, session) = (&caller.user, &caller.session);
         let (iat, exp) = validity(now);
         let claims = IdentityClaims {

@@ -38,7 +38,7 @@ struct Asked {
     requirement: Requirement,
     /// The request whose route in the file is to decide as well.
     original: Option<Original>,
-    audience: String,
+    audience: Arc<str>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -96,8 +96,7 @@ pub async fn answer(
         Ok(audience) => {
             let answer = Answer::json(StatusCode::OK, "{}");
             let Some(caller) = ctx.caller() else { return Ok(answer) };
-            let names = gateway.assertions.headers(caller, &audience, ctx.now)?;
-            Ok(answer.naming(&*names))
+            Ok(answer.naming(gateway.assertions.headers(caller, &audience, ctx.now)?))
         }
     }
 }
@@ -134,7 +133,7 @@ fn asked_by_path(method: &Method, path: &str) -> Result<Asked, Unclear> {
     Ok(Asked {
         requirement: Requirement::default(),
         original: Some(Original { method: method.clone(), path: path.to_owned() }),
-        audience: FORWARD_AUTH.to_owned(),
+        audience: FORWARD_AUTH.into(),
     })
 }
 
@@ -159,7 +158,7 @@ fn asked_by_query(query: Option<&str>, headers: &HeaderMap) -> Result<Asked, Unc
             _ => return Err("a parameter is unknown, there twice, or has no such value"),
         }
     }
-    let audience = audience.unwrap_or_else(|| FORWARD_AUTH.to_owned());
+    let audience = audience.as_deref().unwrap_or(FORWARD_AUTH).into();
     Ok(Asked { requirement, original, audience })
 }
 
@@ -189,7 +188,7 @@ fn decide(gateway: &Gateway, asked: &Asked, ctx: &Ctx) -> Result<Arc<str>, Panel
     let caller = ctx.caller();
     let Some(original) = &asked.original else {
         asked.requirement.judge(caller, ctx.now)?;
-        return Ok(asked.audience.as_str().into());
+        return Ok(Arc::clone(&asked.audience));
     };
     let found = gateway.application.routes().find(&original.method, &original.path);
     let Found::Route(route) = found else { return Err(PanelRefusal::Forbidden) };
