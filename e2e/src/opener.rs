@@ -13,6 +13,8 @@ use contract::{
 };
 use stack::Urls;
 
+use crate::wait::eventually;
+
 /// Asks services over the bus.
 #[derive(Clone)]
 pub struct Opener {
@@ -42,15 +44,18 @@ impl Opener {
         Self { nats, cookies: Cookies::new(&secrets, false) }
     }
 
-    /// Asks, and expects it to be done.
+    /// Asks until it is done: an outage may pass, a refusal may not.
     pub async fn ask<C: Call>(&self, call: &C) -> C::Reply {
-        let payload = serde_json::to_vec(call).expect("a message");
-        let reply = self.nats.request(C::SUBJECT, payload.into()).await.expect("an answer");
-        match serde_json::from_slice::<Answer<C::Reply>>(&reply.payload).expect("an answer") {
-            Answer::Done(done) => done,
-            Answer::Refused(refusal) => panic!("{}: {refusal:?}", C::SUBJECT),
-            Answer::Unavailable => panic!("{} is unavailable", C::SUBJECT),
-        }
+        let done = eventually(|| async {
+            let payload = serde_json::to_vec(call).expect("a message");
+            let reply = self.nats.request(C::SUBJECT, payload.into()).await.ok()?;
+            match serde_json::from_slice::<Answer<C::Reply>>(&reply.payload).expect("an answer") {
+                Answer::Done(done) => Some(done),
+                Answer::Refused(refusal) => panic!("{}: {refusal:?}", C::SUBJECT),
+                Answer::Unavailable => None,
+            }
+        });
+        done.await.unwrap_or_else(|| panic!("{} stays unavailable", C::SUBJECT))
     }
 
     /// Somebody whom only session-svc will know.
