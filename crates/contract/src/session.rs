@@ -157,15 +157,15 @@ pub enum Proof {
     PasskeyRegistration,
     /// A social provider says who they are, and no second factor is owed.
     Social,
-    /// A social provider that asks for a second factor itself; the operator says so.
+    /// The same, of a provider that asks for a second factor itself; the operator says so.
     SocialWithSecondFactor,
-    /// The same, in a browser that the second factor has been given in.
+    /// A social provider's word, in a browser that the second factor has been given in.
     SocialOnTrustedDevice,
-    /// The same, and a code from their authenticator app.
+    /// A social provider's word, and a code from their authenticator app.
     SocialAndTotp,
-    /// The same, and a code sent to their address.
+    /// A social provider's word, and a code sent to their address.
     SocialAndEmailCode,
-    /// The same, and one of their backup codes.
+    /// A social provider's word, and one of their backup codes.
     SocialAndBackupCode,
 }
 
