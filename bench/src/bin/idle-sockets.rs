@@ -97,7 +97,7 @@ async fn open(urls: &Urls, session: &mut Session, count: usize) -> Result<()> {
     let mut opening = JoinSet::new();
     for number in 0..count {
         if opening.len() >= AT_ONCE {
-            session.sockets.push(opening.join_next().await.context("one of them")???);
+            session.sockets.push(opening.join_next().await.context("one of them")????);
         }
         // No address has more than its share.
         let address = format!("198.51.{}.{}", number / 250 % 250, number % 250);

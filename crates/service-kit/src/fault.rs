@@ -32,7 +32,7 @@ impl Fault {
     /// A fault that is not about an error of somebody else's.
     #[must_use]
     pub fn because(doing: &'static str, why: &'static str) -> Self {
-        Self { doing, source: why.into() }
+        Self { doing, source: Arc::from(BoxError::from(why)) }
     }
 
     /// Whether something we depend on is away, so that asking again may help.

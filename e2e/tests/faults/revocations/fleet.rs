@@ -103,7 +103,7 @@ impl Fleet {
             (stack.urls().gateways.clone(), stack.urls().frontend_url.clone());
         let client = Client::builder().timeout(PATIENCE).build().expect("a client");
         let history = Mutex::default();
-        Arc::new(Self { stack, opener, wire, client, gateways, frontend, history, _dir: dir })
+        Arc::new(Self { stack, opener, proxy, client, gateways, frontend, history, dir })
     }
 
     /// Opens so many sessions, each of a user of its own.

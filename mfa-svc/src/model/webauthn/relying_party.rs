@@ -393,7 +393,7 @@ mod tests {
                     _ => signature,
                 };
                 let at = at.index(bytes.len());
-                bytes[at] ^= 1 << bit;
+                bytes[at] ^= 1_u8 << bit;
             });
             prop_assert!(judged.is_err());
         }
