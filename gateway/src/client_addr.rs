@@ -7,10 +7,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use http::HeaderMap;
+use http::{HeaderMap, uri::Scheme};
 use ipnet::IpNet;
+use pingora::proxy::Session;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The caller's address, seen from a connection that comes from `peer`.
 #[must_use]
@@ -32,6 +34,26 @@ pub fn client_addr(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAd
 /// Each hop by itself: what a caller wrote in front does not spoil what a proxy added.
 fn parse(hop: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(hop.trim_ascii()).ok()?.parse().ok()
+}
+
+/// The scheme that the client speaks. Of a plain connection from a proxy that we trust,
+/// the proxy knows.
+#[must_use]
+pub fn scheme(session: &Session, trusted: &[IpNet]) -> Scheme {
+    let is_tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    let peer = session.client_addr().and_then(|address| address.as_inet());
+    let peer = peer.map(|address| address.ip().to_canonical());
+    let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|one| one.contains(&peer)));
+    if is_tls { Scheme::HTTPS } else { scheme_of(is_trusted, &session.req_header().headers) }
+}
+
+fn scheme_of(is_trusted: bool, headers: &HeaderMap) -> Scheme {
+    let said = headers.get_all(FORWARDED_PROTO).iter().next_back();
+    let said = said.and_then(|line| line.to_str().ok()?.rsplit(',').next());
+    match said.map(str::trim) {
+        Some(said) if is_trusted && said.eq_ignore_ascii_case("https") => Scheme::HTTPS,
+        _ => Scheme::HTTP,
+    }
 }
 
 /// How an address is stored and counted (contract 3.11): IPv4 as it is, IPv6 by
@@ -83,6 +105,26 @@ mod tests {
         assert_eq!(seen("127.0.0.1", &["nonsense"]), "127.0.0.1");
         assert_eq!(seen("127.0.0.1", &["6.6.6.6, , 10.0.0.9"]), "10.0.0.9");
         assert_eq!(seen("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn the_scheme_is_told_by_proxies_that_we_trust_and_nobody_else() {
+        let told = |is_trusted, lines: &[&'static str]| {
+            let header = |line: &&'static str| {
+                (HeaderName::from_static(FORWARDED_PROTO), HeaderValue::from_static(line))
+            };
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines.iter().map(header) {
+                headers.append(name, value);
+            }
+            scheme_of(is_trusted, &headers)
+        };
+        assert_eq!(told(true, &["https"]), Scheme::HTTPS);
+        assert_eq!(told(true, &["http, HTTPS"]), Scheme::HTTPS, "the last hop is ours");
+        assert_eq!(told(true, &["https", "http"]), Scheme::HTTP);
+        assert_eq!(told(false, &["https"]), Scheme::HTTP);
+        assert_eq!(told(true, &["ftp"]), Scheme::HTTP);
+        assert_eq!(told(true, &[]), Scheme::HTTP);
     }
 
     #[test]

@@ -6,10 +6,16 @@ use std::{
 };
 
 use auth_types::Timestamp;
-use http::HeaderValue;
+use contract::session::LiveSession;
+use http::{HeaderValue, uri::Scheme};
+use opentelemetry::Context;
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::{limits::Allowance, route_table::Destination, session::Principal, upstream::Upstream};
+use crate::{
+    limits::Allowance, route_table::Destination, session::Principal, session_cache::Cached,
+    upstream::Upstream, websocket::Admitted,
+};
 
 pub struct Ctx {
     pub began: Instant,
@@ -31,6 +37,27 @@ pub struct Ctx {
     pub tried: Vec<SocketAddr>,
     /// How often the request was sent again.
     pub retries: u8,
+    /// Whose ws-token the request came with.
+    pub ticket_holder: Option<Arc<Cached>>,
+    /// A handshake that is to become a WebSocket.
+    pub websocket: Option<Box<Admitted>>,
+    /// The connection is not pingora's any more, and the request has been logged.
+    pub handed_over: bool,
+    /// The trace that it is part of.
+    pub trace: Option<Context>,
+    /// Who forwards the request for the client speaks by this scheme.
+    pub scheme: Scheme,
+    pub times: Times,
+    _in_flight: TaskTrackerToken,
+}
+
+/// When a request reached which stage.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Times {
+    /// An upstream was about to be asked.
+    pub asked: Option<Instant>,
+    /// It has begun to answer.
+    pub answered: Option<Instant>,
 }
 
 impl Ctx {
@@ -40,7 +67,7 @@ impl Ctx {
     }
 
     #[must_use]
-    pub fn new(now: Timestamp) -> Self {
+    pub fn new(now: Timestamp, in_flight: TaskTrackerToken) -> Self {
         Self {
             began: Instant::now(),
             now,
@@ -55,6 +82,20 @@ impl Ctx {
             upstream: None,
             tried: Vec::new(),
             retries: 0,
+            ticket_holder: None,
+            websocket: None,
+            handed_over: false,
+            trace: None,
+            scheme: Scheme::HTTP,
+            times: Times::default(),
+            _in_flight: in_flight,
         }
+    }
+
+    /// Who is calling, however they have shown it.
+    #[must_use]
+    pub fn caller(&self) -> Option<&LiveSession> {
+        let by_session = self.principal.as_ref().map(Principal::live);
+        by_session.or_else(|| self.ticket_holder.as_ref().map(|cached| &cached.live))
     }
 }

@@ -39,6 +39,14 @@ pub enum Ending {
     Unknown,
 }
 
+/// What is found out about a session that is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    Ended(Ending),
+    /// Something about it may have changed, but it stands.
+    Stands,
+}
+
 /// The sessions that are watched.
 #[derive(Default)]
 pub struct Endings {
@@ -60,6 +68,17 @@ impl Watch {
     pub async fn ended(&mut self) -> Ending {
         let told = self.told.wait_for(Option::is_some).await;
         told.ok().and_then(|ending| *ending).unwrap_or(Ending::Unknown)
+    }
+}
+
+impl Watch {
+    /// Returns whenever something has been found out since the last time. May be
+    /// dropped and called again.
+    pub async fn news(&mut self) -> News {
+        if self.told.changed().await.is_err() {
+            return News::Ended(Ending::Unknown);
+        }
+        self.told.borrow_and_update().map_or(News::Stands, News::Ended)
     }
 }
 
@@ -88,6 +107,12 @@ impl Endings {
     pub fn end(&self, digest: TokenDigest, ending: Ending) {
         if let Some(sender) = lock(&self.watched).remove(&digest) {
             sender.send_replace(Some(ending));
+        }
+    }
+
+    fn tell_that_it_stands(&self, digest: TokenDigest) {
+        if let Some(sender) = lock(&self.watched).get(&digest) {
+            sender.send_replace(None);
         }
     }
 
@@ -129,7 +154,7 @@ impl Endings {
                 () = self.suspected.notified() => {}
                 Some((digest, stands)) = asking.next() => {
                     match stands {
-                        Some(true) => {}
+                        Some(true) => self.tell_that_it_stands(digest),
                         Some(false) => self.end(digest, Ending::Over),
                         None => self.end(digest, Ending::Unknown),
                     }
@@ -223,6 +248,19 @@ mod tests {
         assert_eq!(told_of_a_suspect(Some(true)).await, None);
         assert_eq!(told_of_a_suspect(Some(false)).await, Some(Ending::Over));
         assert_eq!(told_of_a_suspect(None).await, Some(Ending::Unknown));
+    }
+
+    #[tokio::test]
+    async fn a_suspect_that_stands_is_looked_at_again() {
+        let (endings, mut watch) = watched();
+        endings.suspect(DIGEST.into());
+        let news = tokio::select! {
+            () = endings.confirm(|_| async { Some(true) }) => None,
+            news = watch.news() => Some(news),
+        };
+        assert_eq!(news, Some(News::Stands));
+        endings.end(DIGEST.into(), Ending::Over);
+        assert_eq!(watch.news().await, News::Ended(Ending::Over));
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,13 +11,12 @@ use contract::{
     Purpose, RootSecrets,
     internal::{CLIENT_ADDR_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER},
     jwt::{IdentityClaims, Signer, validity},
+    session::LiveSession,
 };
 use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use quick_cache::{Equivalent, sync::Cache};
 use service_kit::{Fault, While};
-
-use crate::session::Principal;
 
 pub const USER_ID: &str = "x-user-id";
 pub const USER_EMAIL: &str = "x-user-email";
@@ -133,11 +132,11 @@ impl Assertions {
     pub fn assert(
         &self,
         request: &mut RequestHeader,
-        principal: &Principal,
+        caller: &LiveSession,
         audience: &Arc<str>,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        for (name, value) in self.headers(principal, audience, now)?.iter() {
+        for (name, value) in self.headers(caller, audience, now)?.iter() {
             request
                 .insert_header(*name, value.clone())
                 .doing("naming the caller to an upstream")?;
@@ -147,18 +146,18 @@ impl Assertions {
 
     fn headers(
         &self,
-        principal: &Principal,
+        caller: &LiveSession,
         audience: &Arc<str>,
         now: Timestamp,
     ) -> Result<Arc<[(&'static str, HeaderValue); 5]>, Fault> {
-        let (session, user_version) = (&principal.live().session.id, principal.live().version.user);
+        let (session, user_version) = (&caller.session.id, caller.version.user);
         let made = self.made.get(&KeyRef { session, user_version, audience });
         let is_young =
             |made: &Assertion| made.made_at <= now && now < made.made_at + ASSERTION_REUSE;
         if let Some(made) = made.filter(is_young) {
             return Ok(made.headers);
         }
-        let headers = Arc::new(self.make(principal, audience, now)?);
+        let headers = Arc::new(self.make(caller, audience, now)?);
         let key = Key { session: session.clone(), user_version, audience: Arc::clone(audience) };
         self.made.insert(key, Assertion { made_at: now, headers: Arc::clone(&headers) });
         Ok(headers)
@@ -166,11 +165,11 @@ impl Assertions {
 
     fn make(
         &self,
-        principal: &Principal,
+        caller: &LiveSession,
         audience: &str,
         now: Timestamp,
     ) -> Result<[(&'static str, HeaderValue); 5], Fault> {
-        let (user, session) = (&principal.live().user, &principal.live().session);
+        let (user, session) = (&caller.user, &caller.session);
         let (iat, exp) = validity(now);
         let claims = IdentityClaims {
             iss: self.issuer.clone(),

@@ -14,13 +14,16 @@
 //! 8. [`identity`]: what the upstream is told of the caller, after everything the
 //!    caller said about that has been removed
 //! 9. [`upstreams`]: the service or the application, and [`upstream`]: which address
-//! 10. [`dress`]: what every answer says; [`access_log`]: one line
+//! 10. [`websocket`]: or a socket that stays open
+//! 11. [`dress`]: what every answer says; [`access_log`]: one line
 //!
 //! What outlives a request, such as a WebSocket, is told by [`endings`] when its
 //! session ends.
 //!
 //! [`proxy`] calls them in pingora's phases: up to 7 in [`reception`]; [`failure`] is what
-//! happens when an upstream does not answer. [`server`] starts and stops it all.
+//! happens when an upstream does not answer. [`server`] starts and stops it all: [`door`]
+//! takes connections, with [`tls`] or beside a [`redirect`] to it, and [`handover`] lets a
+//! new gateway take the place of this one.
 
 pub mod access_log;
 pub mod answer;
@@ -30,10 +33,12 @@ pub mod client_addr;
 pub mod config;
 pub mod cors;
 pub mod ctx;
+pub mod door;
 pub mod dress;
 pub mod edge;
 pub mod endings;
 pub mod failure;
+pub mod handover;
 pub mod head;
 pub mod identity;
 pub mod limits;
@@ -43,11 +48,14 @@ pub mod path;
 pub mod policy;
 pub mod proxy;
 pub mod reception;
+pub mod redirect;
 pub mod route_table;
 pub mod routes_file;
 pub mod server;
 pub mod session;
 pub mod session_cache;
 pub mod state;
+pub mod tls;
 pub mod upstream;
 pub mod upstreams;
+pub mod websocket;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use service_kit::metrics::HttpMetrics;
+use service_kit::metrics::{HttpMetrics, seconds_histogram};
 
 /// Where the answer to "whose cookie is this?" came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -69,7 +69,13 @@ pub struct Metrics {
     addresses: Family<AddressLabel, Gauge>,
     ejections: Family<UpstreamLabel, Counter>,
     retries: Family<UpstreamLabel, Counter>,
+    edge: Histogram,
+    upstream: Histogram,
 }
+
+/// What we need ourselves is a matter of microseconds.
+const EDGE_SECONDS: [f64; 10] =
+    [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.005, 0.025, 0.1, 1.0];
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
@@ -84,7 +90,19 @@ impl Metrics {
             addresses: Family::default(),
             ejections: Family::default(),
             retries: Family::default(),
+            edge: Histogram::new(EDGE_SECONDS),
+            upstream: seconds_histogram(),
         };
+        registry.register(
+            "edge_seconds",
+            "Time of the gateway's own, before an upstream is asked",
+            metrics.edge.clone(),
+        );
+        registry.register(
+            "upstream_seconds",
+            "Time until an upstream begins its answer",
+            metrics.upstream.clone(),
+        );
         registry.register(
             "session_lookups",
             "Sessions looked up, by source",
@@ -136,6 +154,13 @@ impl Metrics {
 
     pub fn retried(&self, upstream: &str) {
         self.retries.get_or_create(&UpstreamLabel { upstream: upstream.to_owned() }).inc();
+    }
+
+    pub fn spent(&self, edge: Duration, upstream: Option<Duration>) {
+        self.edge.observe(edge.as_secs_f64());
+        if let Some(upstream) = upstream {
+            self.upstream.observe(upstream.as_secs_f64());
+        }
     }
 
     pub fn looked_up(&self, source: Lookup) {

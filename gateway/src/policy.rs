@@ -1,9 +1,7 @@
 //! Who may use a route of an application.
 
 use auth_types::Timestamp;
-use contract::PanelRefusal;
-
-use crate::session::Principal;
+use contract::{PanelRefusal, session::LiveSession};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Policy {
@@ -23,7 +21,7 @@ pub struct Requirement {
 
 impl Policy {
     /// Why the caller may not, if so.
-    pub fn judge(&self, caller: Option<&Principal>, now: Timestamp) -> Result<(), PanelRefusal> {
+    pub fn judge(&self, caller: Option<&LiveSession>, now: Timestamp) -> Result<(), PanelRefusal> {
         match self {
             Self::Public => Ok(()),
             Self::Caller(requirement) => requirement.judge(caller, now),
@@ -34,13 +32,12 @@ impl Policy {
 impl Requirement {
     /// The same. A role that is missing is told before a session that is old: signing
     /// in again would not help.
-    pub fn judge(&self, caller: Option<&Principal>, now: Timestamp) -> Result<(), PanelRefusal> {
+    pub fn judge(&self, caller: Option<&LiveSession>, now: Timestamp) -> Result<(), PanelRefusal> {
         let Some(caller) = caller else { return Err(PanelRefusal::Unauthorized) };
-        let live = caller.live();
-        if !self.roles.is_empty() && !live.user.role.includes_any(&self.roles) {
+        if !self.roles.is_empty() && !caller.user.role.includes_any(&self.roles) {
             return Err(PanelRefusal::Forbidden);
         }
-        if self.fresh && !live.session.is_fresh(now) {
+        if self.fresh && !caller.session.is_fresh(now) {
             return Err(PanelRefusal::SessionNotFresh);
         }
         Ok(())

@@ -5,18 +5,26 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use contract::internal::{CLIENT_ADDR_HEADER, GATEWAY_KEY_HEADER, REQUEST_ID_HEADER};
-use http::header;
+use http::{HeaderMap, header};
+use opentelemetry::trace::FutureExt;
 use pingora::{
     http::{RequestHeader, ResponseHeader},
     prelude::*,
     proxy::{FailToProxy, ProxyWarnLogContext, Session},
     upstreams::peer::Peer,
 };
-use service_kit::{Fault, fault::Chain};
+use service_kit::{Fault, fault::Chain, trace};
+use tokio::time::Instant;
 
 use crate::{
-    access_log, client_addr::canonical_text, ctx::Ctx, failure, head, identity, reception,
-    route_table::Destination, state::Gateway, upstream::Outcome,
+    access_log,
+    client_addr::{self, canonical_text},
+    ctx::Ctx,
+    door, failure, head, identity, reception,
+    route_table::Destination,
+    state::Gateway,
+    upstream::Outcome,
+    websocket::{self, handshake},
 };
 
 /// Longest pause of a client that is sending, and of one that is reading.
@@ -30,14 +38,28 @@ impl ProxyHttp for Proxy {
     type CTX = Ctx;
 
     fn new_ctx(&self) -> Ctx {
-        Ctx::new(self.0.clock.now())
+        door::asked();
+        Ctx::new(self.0.clock.now(), self.0.in_flight.token())
     }
 
     /// Answers here, or decides where the request goes and who is asking.
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         session.set_read_timeout(Some(CLIENT_READ));
         session.set_write_timeout(Some(CLIENT_WRITE));
-        match reception::receive(&self.0, session.req_header(), peer(session), ctx).await {
+        if handshake::is_asked_for(&session.req_header().headers) {
+            session.set_keepalive(None);
+        }
+        ctx.trace = trace::begin_request(&session.req_header().headers);
+        ctx.scheme = client_addr::scheme(session, &self.0.trusted_proxies);
+        let current = ctx.trace.clone().unwrap_or_default();
+        let receiving = reception::receive(&self.0, session.req_header(), peer(session), ctx);
+        let answer = receiving.with_context(current).await;
+        if let Some(admitted) = ctx.websocket.take() {
+            websocket::serve(self, session, *admitted, ctx).await?;
+            return Ok(true);
+        }
+        websocket::forget_upgrade(session);
+        match answer {
             None => Ok(false),
             Some(answer) => {
                 answer.send(session, ctx, &self.0.dress).await?;
@@ -71,6 +93,7 @@ impl ProxyHttp for Proxy {
                 );
             }
         };
+        ctx.times.asked.get_or_insert_with(Instant::now);
         let timeouts = failure::time_left(ctx)?;
         let peer = upstream.peer(&ctx.tried, &timeouts)?;
         ctx.tried.extend(peer.address().as_inet());
@@ -82,23 +105,21 @@ impl ProxyHttp for Proxy {
     /// here cannot be removed by a client's `Connection:` header.
     async fn upstream_request_filter(
         &self,
-        session: &mut Session,
+        _: &mut Session,
         request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
         head::to_path(request)?;
         identity::strip(request);
-        if !session.is_upgrade_req() {
-            request.remove_header(&header::CONNECTION);
-        }
-        self.name_client(request, ctx)?;
-        match (&ctx.destination, &ctx.principal) {
+        request.remove_header(&header::CONNECTION);
+        name_client(request, ctx)?;
+        match (&ctx.destination, ctx.caller()) {
             (Destination::Service(_), _) => {
                 request.insert_header(GATEWAY_KEY_HEADER, self.0.gateway_key.clone())
             }
-            (Destination::App(route), Some(principal)) => {
+            (Destination::App(route), Some(caller)) => {
                 let audience = route.upstream.name();
-                let asserted = self.0.assertions.assert(request, principal, audience, ctx.now);
+                let asserted = self.0.assertions.assert(request, caller, audience, ctx.now);
                 asserted.map_err(|fault| internal(&fault))
             }
             _ => Ok(()),
@@ -123,6 +144,7 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        ctx.times.answered = Some(Instant::now());
         // Said by an upstream, or by a proxy of its own, that is not able to answer.
         let outcome = match response.status.as_u16() {
             502..=504 => Outcome::Failed,
@@ -180,7 +202,9 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, ctx: &mut Ctx) {
-        access_log::write(&self.0, session, ctx);
+        if !ctx.handed_over {
+            access_log::write(&self.0, session, ctx);
+        }
     }
 
     /// Our own log line says it.
@@ -200,22 +224,29 @@ impl ProxyHttp for Proxy {
     }
 }
 
-impl Proxy {
-    fn name_client(&self, request: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
-        request.insert_header(REQUEST_ID_HEADER, ctx.request_id.as_str())?;
-        let proto = if self.0.dress.secure { "https" } else { "http" };
-        request.insert_header("X-Forwarded-Proto", proto)?;
-        if let Some(host) = request.headers.get(header::HOST).cloned() {
-            request.insert_header("X-Forwarded-Host", host)?;
+fn name_client(request: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
+    request.insert_header(REQUEST_ID_HEADER, ctx.request_id.as_str())?;
+    request.insert_header("X-Forwarded-Proto", ctx.scheme.as_str())?;
+    if let Some(context) = &ctx.trace {
+        let mut named = HeaderMap::new();
+        trace::name(context, &mut trace::Headers(&mut named));
+        for name in trace::HEADERS {
+            request.remove_header(&name);
         }
-        if let Some(client) = ctx.client {
-            request.insert_header("X-Forwarded-For", client.to_string())?;
-            if matches!(ctx.destination, Destination::Service(_)) {
-                request.insert_header(CLIENT_ADDR_HEADER, canonical_text(client))?;
-            }
+        for (name, value) in &named {
+            request.insert_header(name, value)?;
         }
-        Ok(())
     }
+    if let Some(host) = request.headers.get(header::HOST).cloned() {
+        request.insert_header("X-Forwarded-Host", host)?;
+    }
+    if let Some(client) = ctx.client {
+        request.insert_header("X-Forwarded-For", client.to_string())?;
+        if matches!(ctx.destination, Destination::Service(_)) {
+            request.insert_header(CLIENT_ADDR_HEADER, canonical_text(client))?;
+        }
+    }
+    Ok(())
 }
 
 fn peer(session: &Session) -> std::net::IpAddr {

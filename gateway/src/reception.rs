@@ -17,6 +17,7 @@ use crate::{
     route_table::{self, Destination, Dialect, dialect},
     session::Standing,
     state::Gateway,
+    websocket,
 };
 
 /// Largest request body of our own routes, in bytes.
@@ -68,6 +69,10 @@ async fn route(gateway: &Gateway, request: &RequestHeader, ctx: &mut Ctx) -> Opt
             let answer = edge::answer(gateway, route, headers, query, ctx).await;
             Some(answer.unwrap_or_else(|fault| faulty(&fault, dialect)))
         }
+        Destination::App(route) if websocket::is_handshake(&route, request) => {
+            let refusal = websocket::admit(gateway, &route, request, ctx).await;
+            refusal.unwrap_or_else(|fault| Some(faulty(&fault, dialect)))
+        }
         Destination::App(route) => match admit(gateway, &route, request, ctx).await {
             Ok(refusal) => refusal.map(Answer::panel_refusal),
             Err(fault) => Some(faulty(&fault, dialect)),
@@ -85,7 +90,7 @@ async fn admit(
     if let Standing::Live(principal) = gateway.sessions.find(&request.headers, ctx.now).await? {
         ctx.principal = Some(principal);
     }
-    Ok(route.rule.policy.judge(ctx.principal.as_ref(), ctx.now).err())
+    Ok(route.rule.policy.judge(ctx.caller(), ctx.now).err())
 }
 
 /// What no route could make sense of.
@@ -98,7 +103,8 @@ fn malformed(request: &RequestHeader) -> Option<Answer> {
         return Some(Answer::empty(StatusCode::METHOD_NOT_ALLOWED));
     }
     let hosts = request.headers.get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
+    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) || names_two_hosts(request)
+    {
         return Some(Answer::panel_refusal(PanelRefusal::BadRequest));
     }
     if path::check(path).is_err() {
@@ -109,6 +115,13 @@ fn malformed(request: &RequestHeader) -> Option<Answer> {
         });
     }
     None
+}
+
+/// One in the request's target or `:authority`, and another one in `Host`.
+fn names_two_hosts(request: &RequestHeader) -> bool {
+    let host = request.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let authority = request.uri.authority().map(|authority| authority.as_str().as_bytes());
+    host.zip(authority).is_some_and(|(host, authority)| !host.eq_ignore_ascii_case(authority))
 }
 
 fn preflight(ctx: &Ctx) -> Answer {

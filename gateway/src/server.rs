@@ -3,85 +3,270 @@
 //! pingora serves requests on threads of its own; the connections to Redis and
 //! NATS, and the admin port, live on a runtime beside it.
 
-use std::{net::TcpListener, process::ExitCode, time::Duration};
+use std::{
+    net::TcpListener,
+    os::fd::IntoRawFd,
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
-use async_trait::async_trait;
 use pingora::{
-    proxy::http_proxy_service,
-    server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, configuration::ServerConf},
+    listeners::{L4BufferSettings, ListenerConfig},
+    proxy::http_proxy,
+    server::{Fds, ListenFds, configuration::ServerConf},
+    services::listening::Service,
 };
-use service_kit::{Kit, kit::fail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use service_kit::{Fault, Kit, kit::fail, trace};
 use tokio::{
-    runtime::Runtime,
+    runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::{Instant, interval, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, proxy::Proxy, state::Gateway};
+use crate::{
+    config::{Config, Listening},
+    door::Door,
+    handover::{self, Inheritance, Listeners},
+    proxy::Proxy,
+    redirect,
+    state::Gateway,
+    tls::Certificate,
+};
 
 /// How long requests that were taken may still run once we stop.
-const DRAIN: Duration = Duration::from_secs(8);
+const DRAIN: Duration = Duration::from_secs(7);
+/// How long we wait to be ready before we take the place of another gateway.
+const READY: Duration = Duration::from_secs(30);
+/// A smaller buffer than pingora's for each connection: there may be many idle ones.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
+/// A WebSocket takes two.
+const FILES: u64 = 1 << 20;
 
 #[must_use]
 pub fn run(config: Config) -> ExitCode {
-    match serve(config) {
+    let ended = match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
-    }
+    };
+    trace::finish();
+    ended
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {
-    let (listen, admin, threads) = (config.listen, config.admin, config.threads);
-    // pingora ends the process when it cannot listen; this way the reason is clear.
-    drop(TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?);
-    let runtime = Runtime::new()?;
-    let (gateway, stop) = runtime.block_on(async {
+    raise_file_limit();
+    let listening = config.listening.clone();
+    let certificate = listening.tls.clone().map(Certificate::load).transpose()?;
+    let (threads, origin) = (config.threads, config.deployment.api_origin.clone());
+
+    let control = Runtime::new()?;
+    let (gateway, mut kit) = control.block_on(async {
         let mut kit = Kit::new("gateway");
         let gateway = Gateway::start(config, &mut kit).await?;
-        kit.serve_admin(admin).await?;
-        anyhow::Ok((gateway, kit.shutdown().clone()))
+        if let Some(certificate) = &certificate {
+            certificate.keep_current(&kit);
+        }
+        anyhow::Ok((gateway, kit))
     })?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    say_when_stopping(&kit, &stopping);
 
-    let mut server = Server::new_with_opt_and_conf(None, server_conf(threads));
-    server.bootstrap();
-    let mut proxy = http_proxy_service(&server.configuration, Proxy(gateway));
-    proxy.add_tcp(&listen.to_string());
-    server.add_service(proxy);
-    server.run(RunArgs { shutdown_signal: Box::new(Signals(stop)) });
+    let upgrade_sock = listening.upgrade_sock.as_deref();
+    let mut inheritance = upgrade_sock.map(Inheritance::ask).transpose()?.flatten();
+    let sockets = open(&listening, inheritance.as_mut())?;
+    let admin_gone = CancellationToken::new();
+    let admin = sockets[&handover::name("admin", listening.admin)].try_clone()?;
+    {
+        let _inside = control.enter();
+        kit.serve_admin_on(admin, admin_gone.clone())?;
+    }
+
+    let serving = Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("gateway-serving")
+        .enable_all()
+        .build()?;
+    let (stop_taking, taking) = watch::channel(false);
+    let mut services: Vec<Box<dyn pingora::services::Service>> = Vec::new();
+    services.push(Box::new(public_service(&gateway, &listening, threads, certificate.as_ref())?));
+    if let Some(address) = listening.redirect {
+        let mut redirect = redirect::service(origin);
+        redirect.add_tcp(&address.to_string());
+        services.push(Box::new(redirect));
+    }
+    let fds = given_to_pingora(&listening, &sockets)?;
+    let taken: Vec<_> = services
+        .into_iter()
+        .map(|mut service| {
+            let (fds, taking) = (Arc::clone(&fds), taking.clone());
+            serving.spawn(async move { service.start_service(Some(fds), taking, 1).await })
+        })
+        .collect();
+    if let Some(inheritance) = inheritance {
+        control.block_on(until_ready(&kit));
+        inheritance.ready()?;
+    }
+
+    let why = control.block_on(until_told_to_stop(upgrade_sock, &sockets))?;
+    tracing::info!(why = why.label(), "stopping");
+    stopping.store(true, Ordering::Release);
+    if why == Stop::HandedOver {
+        admin_gone.cancel();
+    }
+    control.block_on(async {
+        if why == Stop::Signal {
+            sleep_until(Instant::now() + listening.shutdown_delay).await;
+        }
+        drop(sockets);
+        stop_taking.send_replace(true);
+        let drained = async {
+            for service in taken {
+                service.await.ok();
+            }
+            gateway.drain().await;
+        };
+        if timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!(drain_secs = DRAIN.as_secs(), "stopped before everything was finished");
+        }
+        kit.shutdown().cancel();
+    });
+    serving.shutdown_background();
     Ok(())
 }
 
-fn server_conf(threads: usize) -> ServerConf {
-    ServerConf {
+fn public_service(
+    gateway: &Arc<Gateway>,
+    listening: &Listening,
+    threads: usize,
+    certificate: Option<&Arc<Certificate>>,
+) -> anyhow::Result<Service<Door>> {
+    let conf = Arc::new(ServerConf {
         threads,
-        grace_period_seconds: Some(0),
-        graceful_shutdown_timeout_seconds: Some(DRAIN.as_secs()),
         upstream_keepalive_pool_size: 512,
         // More than any route has; `retry` decides.
         max_retries: 8,
         ..ServerConf::default()
+    });
+    let door = Door::new(http_proxy(&conf, Proxy(Arc::clone(gateway))));
+    let mut service = Service::new("public".to_owned(), door);
+    let buffers = L4BufferSettings::default().read(READ_BUFFER_BYTES);
+    let mut endpoint = ListenerConfig::tcp(listening.public.to_string()).l4_buffer(buffers);
+    if let Some(certificate) = certificate {
+        endpoint = endpoint.tls(certificate.settings()?);
+    }
+    service.add_listener(endpoint);
+    Ok(service)
+}
+
+/// Opens every port that is not inherited. Whatever cannot be had is said before
+/// anything is served.
+fn open(
+    listening: &Listening,
+    mut inheritance: Option<&mut Inheritance>,
+) -> anyhow::Result<Listeners> {
+    let mut sockets = Listeners::new();
+    for (purpose, address) in listening.ports() {
+        let name = handover::name(purpose, address);
+        let inherited = inheritance.as_mut().and_then(|inheritance| inheritance.take(&name));
+        let socket = match inherited {
+            Some(socket) => socket,
+            None => {
+                TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?
+            }
+        };
+        sockets.insert(name, socket);
+    }
+    Ok(sockets)
+}
+
+/// pingora finds its sockets by their addresses.
+fn given_to_pingora(listening: &Listening, sockets: &Listeners) -> anyhow::Result<ListenFds> {
+    let mut fds = Fds::new();
+    for (purpose, address) in listening.ports().filter(|(purpose, _)| *purpose != "admin") {
+        let socket: TcpListener = sockets[&handover::name(purpose, address)].try_clone()?;
+        socket.set_nonblocking(true)?;
+        fds.add(address.to_string(), socket.into_raw_fd());
+    }
+    Ok(Arc::new(fds.into()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Signal,
+    HandedOver,
+}
+
+impl Stop {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::HandedOver => "another gateway took over",
+        }
     }
 }
 
-/// SIGTERM and SIGINT alike: not ready from now on, then finish and stop.
-struct Signals(CancellationToken);
-
-#[async_trait]
-impl ShutdownSignalWatch for Signals {
-    async fn recv(&self) -> ShutdownSignal {
-        if let (Ok(mut term), Ok(mut int)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
-            }
-        } else {
-            tracing::error!("signals cannot be watched");
+/// SIGTERM and SIGINT alike; or a new gateway has taken our place.
+async fn until_told_to_stop(
+    upgrade_sock: Option<&Path>,
+    sockets: &Listeners,
+) -> anyhow::Result<Stop> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let handed_over = async {
+        match upgrade_sock {
+            Some(path) => handover::wait_for_successor(path, sockets).await,
+            None => std::future::pending().await,
         }
-        tracing::info!("stopping");
-        self.0.cancel();
-        ShutdownSignal::GracefulTerminate
+    };
+    tokio::select! {
+        _ = term.recv() => Ok(Stop::Signal),
+        _ = int.recv() => Ok(Stop::Signal),
+        handed_over = handed_over => handed_over.map(|()| Stop::HandedOver),
+    }
+}
+
+/// `/readyz` says so before connections are turned away.
+fn say_when_stopping(kit: &Kit, stopping: &Arc<AtomicBool>) {
+    let stopping = Arc::clone(stopping);
+    kit.readiness().check("gateway", move || {
+        let stopped = stopping.load(Ordering::Acquire);
+        async move {
+            if stopped {
+                Err(Fault::because("looking after the gateway", "it is stopping"))
+            } else {
+                Ok(())
+            }
+        }
+    });
+}
+
+async fn until_ready(kit: &Kit) {
+    let ready = async {
+        let mut looks = interval(Duration::from_millis(50));
+        while !kit.readiness().missing().await.is_empty() {
+            looks.tick().await;
+        }
+    };
+    if timeout(READY, ready).await.is_err() {
+        tracing::warn!("taking over although not everything is ready");
+    }
+}
+
+/// As far as we may.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Some(FILES);
+    let raised = Rlimit { current: wanted, maximum: limit.maximum.max(wanted) };
+    let within = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if setrlimit(Resource::Nofile, raised).or_else(|_| setrlimit(Resource::Nofile, within)).is_err()
+    {
+        tracing::warn!(limit = limit.current, "the limit of open files could not be raised");
     }
 }

@@ -121,6 +121,15 @@ impl Sessions {
         stands.inspect_err(|fault| tracing::debug!(error = %Chain(fault), "nobody knows")).ok()
     }
 
+    /// The session whose token has this digest, if it stands at this instant.
+    pub async fn find_by_digest(
+        &self,
+        digest: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Cached>>, Fault> {
+        Ok(self.look_up(digest).await?.filter(|cached| stands(&cached.live, now)))
+    }
+
     async fn look_up(&self, digest: TokenDigest) -> Result<Option<Arc<Cached>>, Fault> {
         if let Some(cached) = self.cache.get(digest) {
             self.metrics.looked_up(Lookup::Memory);

@@ -16,11 +16,12 @@ use http::HeaderValue;
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use service_kit::{Bus, Deployment, Kit, RedisLink, redis_link::Observer};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     application::Application, config::Config, dress::Dress, edge::ws_token::WsTokens,
     endings::Endings, identity::Assertions, limits::Limits, metrics::Metrics, session::Sessions,
-    session_cache::SessionCache, upstreams::Upstreams,
+    session_cache::SessionCache, upstreams::Upstreams, websocket::WebSockets,
 };
 
 pub struct Gateway {
@@ -44,6 +45,9 @@ pub struct Gateway {
     pub gateway_key: HeaderValue,
     pub dress: Dress,
     pub metrics: Metrics,
+    pub websockets: WebSockets,
+    /// Requests that are being answered.
+    pub in_flight: TaskTracker,
 }
 
 impl Gateway {
@@ -62,6 +66,9 @@ impl Gateway {
         let link = RedisLink::start_observed(url, session_copy::PREFIX, observer, kit)?;
         let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
         let cookies = Arc::clone(&deployment.cookies);
+        let websockets =
+            WebSockets::new(config.websocket_caps, config.websocket_rules, kit.registry());
+        websockets.watch(&cache, &endings, kit);
         let (link_too, bus_too) = (link.clone(), bus.clone());
         let sessions = Arc::new(Sessions::new(
             cookies,
@@ -82,13 +89,17 @@ impl Gateway {
             origins: Arc::clone(&deployment.origins),
             trusted_proxies: config.trusted_proxies,
             rate_limit: config.rate_limit,
+            ws_tokens: WsTokens::new(
+                deployment.api_origin.clone(),
+                &deployment.secrets,
+                link.clone(),
+            ),
             limits: Limits::new(config.rate_limit, link),
             application,
             upstreams,
             sessions,
             endings,
             assertions: Assertions::new(deployment.api_origin.clone(), &deployment.secrets),
-            ws_tokens: WsTokens::new(deployment.api_origin.clone(), &deployment.secrets),
             doctor: Verifier::new(
                 &deployment.secrets,
                 Purpose::DoctorToken,
@@ -99,8 +110,18 @@ impl Gateway {
             gateway_key,
             dress: Dress { secure: deployment.api_origin.starts_with("https://") },
             metrics,
+            websockets,
+            in_flight: TaskTracker::new(),
             deployment,
         }))
+    }
+}
+
+impl Gateway {
+    /// Closes all sockets and waits for them, and for the requests that were taken.
+    pub async fn drain(&self) {
+        self.in_flight.close();
+        tokio::join!(self.websockets.close_all(), self.in_flight.wait());
     }
 }
 

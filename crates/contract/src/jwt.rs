@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use auth_types::{Email, Roles, SessionId, Timestamp, UserId};
+use auth_types::{Email, Roles, SessionId, Timestamp, TokenDigest, UserId};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -46,6 +46,11 @@ pub struct WsClaims {
     pub sid: SessionId,
     /// Unique, so that whoever takes the token can take it once.
     pub jti: String,
+    /// What the session is found by. It opens nothing.
+    pub session_digest: TokenDigest,
+    /// Which Redis remembers that the token was used. Under another one the token is
+    /// worth nothing, because that one may have forgotten.
+    pub remembered_by: String,
     pub iat: i64,
     pub exp: i64,
 }
@@ -211,6 +216,8 @@ mod tests {
             sub: UserId::from("u1".to_owned()),
             sid: SessionId::from("s1".to_owned()),
             jti: "j1".into(),
+            session_digest: [7; 32].into(),
+            remembered_by: "r1".into(),
             iat: exp - 60,
             exp,
         }

@@ -65,6 +65,18 @@ struct Admin {
 pub async fn serve(addr: SocketAddr, registry: Registry, kit: &Kit) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
+    // It answers to the very end.
+    serve_on(listener, registry, kit, CancellationToken::new());
+    Ok(())
+}
+
+/// Serves the port until `gone` is cancelled.
+pub(crate) fn serve_on(
+    listener: TcpListener,
+    registry: Registry,
+    kit: &Kit,
+    gone: CancellationToken,
+) {
     let admin = Admin {
         readiness: kit.readiness().clone(),
         registry: Arc::new(registry),
@@ -75,9 +87,9 @@ pub async fn serve(addr: SocketAddr, registry: Registry, kit: &Kit) -> anyhow::R
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(admin);
-    // Not a tracked task: it answers to the very end, and ends with the process.
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(())
+    // Not a tracked task: nobody waits for it when the service stops.
+    let serving = axum::serve(listener, router).with_graceful_shutdown(gone.cancelled_owned());
+    tokio::spawn(async move { serving.await });
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {

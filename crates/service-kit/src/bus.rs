@@ -23,7 +23,7 @@ use crate::{
     fault::{Chain, Fault, While},
     kit::Kit,
     metrics::{BusMetrics, CallOutcome},
-    request_id,
+    request_id, trace,
 };
 
 /// How long a caller waits unless it says otherwise.
@@ -146,6 +146,7 @@ impl Bus {
         if let Some(id) = request_id::current() {
             headers.insert(REQUEST_ID_HEADER, id.as_str());
         }
+        trace::name_current(&mut trace::Headers(&mut headers));
         let request = self.client.request_with_headers(subject.to_owned(), headers, payload.into());
         let reply = match timeout(DEADLINE, request).await {
             Err(_) => return Err(CallError::Broke(BusError::TimedOut(label))),
@@ -226,6 +227,9 @@ impl Bus {
         let id = header(&message, REQUEST_ID_HEADER).and_then(|id| request_id::accept(&id));
         let id = id.unwrap_or_else(request_id::mint);
         let span = tracing::info_span!("call", subject = C::SUBJECT, request.id = id);
+        if let Some(headers) = &message.headers {
+            trace::continue_in(&span, &trace::Headers(headers));
+        }
         let answer = match serde_json::from_slice::<C>(&message.payload).doing("reading a request")
         {
             Ok(call) => request_id::scope(id, handler(call)).instrument(span).await,

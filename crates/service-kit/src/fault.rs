@@ -28,6 +28,12 @@ impl<T, E: Into<BoxError>> While<T> for Result<T, E> {
 }
 
 impl Fault {
+    /// A fault that is not about an error of somebody else's.
+    #[must_use]
+    pub fn because(doing: &'static str, why: &'static str) -> Self {
+        Self { doing, source: why.into() }
+    }
+
     /// Whether something we depend on is away, so that asking again may help.
     /// Anything else is a bug or a corrupt row, and will be the same next time.
     #[must_use]

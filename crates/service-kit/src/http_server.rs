@@ -21,7 +21,7 @@ use tower_http::{
 };
 use tracing::Instrument;
 
-use crate::{current, kit::Kit, metrics::HttpMetrics, request_id};
+use crate::{current, kit::Kit, metrics::HttpMetrics, request_id, trace};
 
 /// Largest body of an auth route, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -77,6 +77,7 @@ async fn enter(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let route = route.unwrap_or("unmatched").to_owned();
     let method = request.method().clone();
     let span = tracing::info_span!("request", request.id = id, %method, route);
+    trace::continue_in(&span, &trace::Headers(request.headers()));
     let began = Instant::now();
     let mut answer = request_id::scope(id, next.run(request)).instrument(span.clone()).await;
     no_store(&mut answer);

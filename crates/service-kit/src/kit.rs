@@ -13,6 +13,7 @@ use crate::{
     admin::{self, Readiness},
     config::Env,
     healthcheck, telemetry,
+    trace::{self, Endpoint},
     version::{self, COMMIT, VERSION},
 };
 
@@ -82,6 +83,20 @@ impl Kit {
         admin::serve(addr, registry, self).await
     }
 
+    /// The same on a socket that is open already, until `gone` is cancelled. Called
+    /// within a runtime.
+    pub fn serve_admin_on(
+        &mut self,
+        listener: std::net::TcpListener,
+        gone: CancellationToken,
+    ) -> anyhow::Result<()> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let registry = std::mem::take(&mut self.registry);
+        admin::serve_on(listener, registry, self, gone);
+        Ok(())
+    }
+
     /// Waits for the signal to stop, then for everything that was spawned.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let (mut term, mut int) =
@@ -96,6 +111,8 @@ impl Kit {
         if timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!(drain_secs = DRAIN.as_secs(), "stopped before everything was finished");
         }
+        // It waits for the collector, on the thread that it is called on.
+        tokio::task::spawn_blocking(trace::finish).await?;
         Ok(())
     }
 }
@@ -135,7 +152,11 @@ pub fn configure<C>(
         let filter: Option<String> =
             env.or("RUST_LOG", DEFAULT_FILTER, "which log lines to write, as target=level");
         let format = env.or("LOG_FORMAT", "auto", "text, json, or auto: text in a terminal");
-        Some((read(env)?, format?, filter?))
+        let traces = env.optional::<Endpoint>(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://host:port of a collector that traces are sent to, by OTLP over HTTP",
+        );
+        Some((read(env)?, format?, filter?, traces?))
     };
     match std::env::args().nth(1).as_deref() {
         Some("--help" | "-h") => {
@@ -167,8 +188,10 @@ pub fn configure<C>(
     }
     let env = Env::of_process();
     let config = read(&env);
-    let (config, format, filter) = env.finish(config).map_err(|problems| fail(&problems.into()))?;
-    telemetry::start(service, format, &filter);
+    let config = env.finish(config).map_err(|problems| fail(&problems.into()))?;
+    let (config, format, filter, collector) = config;
+    let tracer = trace::start(service, collector).map_err(|error| fail(&error))?;
+    telemetry::start(service, format, &filter, tracer);
     tracing::info!(version = VERSION, commit = COMMIT, "starting");
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider was already installed");

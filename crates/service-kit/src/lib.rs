@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod redis_link;
 pub mod request_id;
 pub mod telemetry;
+pub mod trace;
 pub mod version;
 
 pub use admin_caller::AdminCaller;

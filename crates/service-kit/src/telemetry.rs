@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use opentelemetry_sdk::trace::SdkTracer;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 /// How log lines look.
@@ -26,11 +27,13 @@ impl std::str::FromStr for Format {
     }
 }
 
-/// Starts logging. `filter` is a list of `target=level`, as `RUST_LOG` has it.
-pub fn start(service: &'static str, format: Format, filter: &str) {
+/// Starts logging, with what becomes part of traces beside it. `filter` is a list of
+/// `target=level`, as `RUST_LOG` has it.
+pub fn start(service: &'static str, format: Format, filter: &str, tracer: SdkTracer) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let in_terminal = std::io::stdout().is_terminal();
-    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false);
+    let registry = tracing_subscriber::registry().with(filter).with(layer);
     if format == Format::Text || (format == Format::Auto && in_terminal) {
         registry.with(fmt::layer().with_ansi(in_terminal)).init();
     } else {

@@ -111,6 +111,18 @@ upstream = "panel"
 policy = "public"
 
 [[routes]]
+prefix = "/api/ws"
+upstream = "panel"
+policy = "public"         # its protocol has a sign-in of its own
+websocket = true
+
+[[routes]]
+prefix = "/api/ws-session"
+upstream = "panel"
+policy = "session"
+websocket = true
+
+[[routes]]
 prefix = "/page"
 upstream = "panel"
 policy = "public"
@@ -219,6 +231,6 @@ mod tests {
     fn the_routes_lead_to_the_panel() {
         let routes = routes(Ports::from_base(3000).expect("a good base"));
         assert!(routes.contains("address = \"127.0.0.1:3010\""), "{routes}");
-        assert_eq!(routes.matches("[[routes]]").count(), 5);
+        assert_eq!(routes.matches("[[routes]]").count(), 7);
     }
 }

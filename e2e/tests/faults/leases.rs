@@ -12,7 +12,7 @@ use stack::{Process, Stack};
 use tokio::time::Instant;
 
 /// Ends a user's sessions behind the gateway's back.
-async fn revoke_all(stack: &Stack, user: User) {
+pub(crate) async fn revoke_all(stack: &Stack, user: User) {
     let server: ServerAddr = stack.urls().nats_url.parse().expect("a URL");
     let (name, password) =
         (server.username().expect("a name"), server.password().expect("a password"));

@@ -23,7 +23,10 @@ async fn a_ticket_names_the_user_and_the_session_for_a_minute() {
 
     let published = published_keys(&user.browser).await;
     let claims = claims(text(&body["token"]), &published, "ws");
-    assert_eq!(keys(&claims), ["aud", "exp", "iat", "iss", "jti", "sid", "sub"]);
+    assert_eq!(
+        keys(&claims),
+        ["aud", "exp", "iat", "iss", "jti", "remembered_by", "session_digest", "sid", "sub"]
+    );
     assert_eq!(claims["iss"], urls.gateway_url);
     assert_eq!(claims["aud"], "ws");
     assert_eq!(claims["sub"], user.id);

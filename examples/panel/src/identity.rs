@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use axum::Json;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header, get_current_timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -82,7 +82,7 @@ impl Verifier {
         Ok(Arc::new(Self { jwks_url, validation, http, keys }))
     }
 
-    pub(crate) async fn verify(&self, token: &str) -> Result<Claims, Refused> {
+    pub(crate) async fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<C, Refused> {
         let header = decode_header(token).map_err(|_| Refused::Unauthorized)?;
         let key_id = header.kid.ok_or(Refused::Unauthorized)?;
         let key = self.key(&key_id).await?;
@@ -128,16 +128,16 @@ impl Verifier {
 }
 
 /// A handler that takes `Claims` cannot be reached without them.
-impl FromRequestParts<Arc<Verifier>> for Claims {
+impl<S: Sync> FromRequestParts<S> for Claims
+where
+    Arc<Verifier>: FromRef<S>,
+{
     type Rejection = Refused;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        verifier: &Arc<Verifier>,
-    ) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let token = parts.headers.get("x-identity-token").ok_or(Refused::Unauthorized)?;
         let token = token.to_str().map_err(|_| Refused::Unauthorized)?;
-        verifier.verify(token).await
+        Arc::<Verifier>::from_ref(state).verify(token).await
     }
 }
 
@@ -208,7 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_gateways_word_is_believed() {
-        let found = verifier().await.verify(&signed(&claims(), "k1")).await.unwrap();
+        let found: Claims = verifier().await.verify(&signed(&claims(), "k1")).await.unwrap();
         assert_eq!((found.sub.as_str(), found.role.as_str()), ("user-1", "user"));
     }
 
@@ -224,22 +224,25 @@ mod tests {
         ];
         for claims in wrong {
             assert_eq!(
-                verifier.verify(&signed(&claims, "k1")).await.err(),
+                verifier.verify::<Claims>(&signed(&claims, "k1")).await.err(),
                 Some(Refused::Unauthorized),
                 "{claims:?}"
             );
         }
         assert_eq!(
-            verifier.verify(&signed(&claims(), "k2")).await.err(),
+            verifier.verify::<Claims>(&signed(&claims(), "k2")).await.err(),
             Some(Refused::Unauthorized)
         );
-        assert_eq!(verifier.verify("not a token").await.err(), Some(Refused::Unauthorized));
+        assert_eq!(
+            verifier.verify::<Claims>("not a token").await.err(),
+            Some(Refused::Unauthorized)
+        );
 
         let good = signed(&claims(), "k1");
         let (rest, signature) = good.rsplit_once('.').unwrap();
         let reversed: String = signature.chars().rev().collect();
         assert_eq!(
-            verifier.verify(&format!("{rest}.{reversed}")).await.err(),
+            verifier.verify::<Claims>(&format!("{rest}.{reversed}")).await.err(),
             Some(Refused::Unauthorized)
         );
     }
@@ -249,7 +252,10 @@ mod tests {
         let header = Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::HS256) };
         let token =
             encode(&header, &claims(), &EncodingKey::from_secret(PUBLIC.as_bytes())).unwrap();
-        assert_eq!(verifier().await.verify(&token).await.err(), Some(Refused::Unauthorized));
+        assert_eq!(
+            verifier().await.verify::<Claims>(&token).await.err(),
+            Some(Refused::Unauthorized)
+        );
     }
 
     #[tokio::test]
@@ -257,7 +263,7 @@ mod tests {
         let verifier =
             Verifier::new("http://127.0.0.1:1/jwks".to_owned(), "http://gateway", "panel").unwrap();
         assert_eq!(
-            verifier.verify(&signed(&claims(), "k1")).await.err(),
+            verifier.verify::<Claims>(&signed(&claims(), "k1")).await.err(),
             Some(Refused::KeysUnavailable)
         );
     }

@@ -6,6 +6,7 @@
 
 mod identity;
 mod routes;
+mod websocket;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -58,14 +59,18 @@ async fn main() -> Result<()> {
     if let Some(Command::Healthcheck) = config.command {
         return healthcheck(config.listen_addr).await;
     }
-    let verifier = identity::Verifier::new(config.jwks_url, &config.issuer, &config.audience)?;
+    let verifier =
+        identity::Verifier::new(config.jwks_url.clone(), &config.issuer, &config.audience)?;
+    // What the gateway gives browsers for WebSockets is addressed to those alone.
+    let tickets = identity::Verifier::new(config.jwks_url, &config.issuer, "ws")?;
+    let app = routes::App { verifier, tickets };
 
     let listener = TcpListener::bind(config.listen_addr).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen_addr))?;
     tracing::info!("listening on http://{}", config.listen_addr);
 
     let mut terminate = signal(SignalKind::terminate())?;
-    axum::serve(listener, routes::all(verifier, config.page_dir))
+    axum::serve(listener, routes::all(app, config.page_dir))
         .with_graceful_shutdown(async move {
             terminate.recv().await;
         })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::FromRef;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -14,17 +15,35 @@ use serde_json::{Value, json};
 use tower_http::services::ServeDir;
 
 use crate::identity::{Claims, Refused, Verifier};
+use crate::websocket;
 
-pub(crate) fn all(verifier: Arc<Verifier>, page: Option<PathBuf>) -> Router {
+/// Who says who is who.
+#[derive(Clone)]
+pub(crate) struct App {
+    /// Of what the gateway says of a request.
+    pub(crate) verifier: Arc<Verifier>,
+    /// Of what a client shows on a WebSocket.
+    pub(crate) tickets: Arc<Verifier>,
+}
+
+impl FromRef<App> for Arc<Verifier> {
+    fn from_ref(app: &App) -> Self {
+        Self::clone(&app.verifier)
+    }
+}
+
+pub(crate) fn all(app: App, page: Option<PathBuf>) -> Router {
     let router = Router::new()
         .route("/api/servers", get(servers))
         .route("/api/admin-area", get(admin_area))
         .route("/api/request", any(request))
         .route("/api/public", any(public))
+        .route("/api/ws", get(websocket::open))
+        .route("/api/ws-session", get(websocket::open))
         .route("/livez", get(ok))
         .route("/readyz", get(ok))
         .fallback(not_found)
-        .with_state(verifier);
+        .with_state(app);
     match page {
         Some(folder) => router.nest_service("/page", ServeDir::new(folder)),
         None => router,
@@ -67,7 +86,7 @@ async fn not_found() -> impl IntoResponse {
     (StatusCode::NOT_FOUND, Json(json!({ "error": "Not found" })))
 }
 
-fn describe(parts: &Parts, claims: Option<&Claims>) -> Value {
+pub(crate) fn describe(parts: &Parts, claims: Option<&Claims>) -> Value {
     json!({
         "method": parts.method.as_str(),
         "path": parts.uri.path(),
