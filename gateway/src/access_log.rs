@@ -25,15 +25,20 @@ pub fn write(gateway: &Gateway, session: &Session, ctx: &Ctx) {
         method,
         route,
         status,
-        took_us = cost.took.as_micros(),
-        edge_us = cost.edge.as_micros(),
-        upstream_us = cost.upstream.map(|waited| waited.as_micros()),
+        took_us = micros(cost.took),
+        edge_us = micros(cost.edge),
+        upstream_us = cost.upstream.map(micros),
         client.addr = ctx.client.map(tracing::field::display),
         user.id = live.map(|live| live.user.id.as_str()),
         session.id = live.map(|live| live.session.id.as_str()),
         upstream = ctx.upstream_name(),
         "request"
     );
+}
+
+/// Of 128 bits, a number would be written as text.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Where a request's time went.

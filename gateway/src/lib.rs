@@ -43,6 +43,7 @@ pub mod failure;
 pub mod flights;
 pub mod head;
 pub mod handover;
+pub mod head;
 pub mod identity;
 pub mod lease;
 pub mod limits;

@@ -28,8 +28,8 @@ pub mod redis_link;
 pub mod request_id;
 pub mod sealing;
 pub mod telemetry;
-pub mod version;
 pub mod trace;
+pub mod version;
 
 pub use admin_caller::AdminCaller;
 pub use answer::{Answered, WithCookies};

@@ -66,7 +66,7 @@ async fn nothing_that_a_client_writes_gets_into_a_log() {
         let request = request
             .header("user-agent", format!("{CANARY}\t{{\"level\":\"ERROR\"}}"))
             .header("authorization", format!("Bearer {CANARY}"))
-            .header("x-request-id", format!("{CANARY}\t"))
+            .header("x-request-id", format!("{CANARY} x"))
             .header("referer", format!("http://{CANARY}/"));
         user.browser.clone().send(request).await;
     }

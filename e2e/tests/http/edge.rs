@@ -164,7 +164,7 @@ async fn a_prefix_ends_at_a_segment() {
         "/API/servers",
         "/api",
         "/",
-        "/api/ws",
+        "/api/wss",
     ] {
         raw_get(path).await.expect_error(404, "Not found");
     }

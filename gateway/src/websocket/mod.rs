@@ -265,7 +265,7 @@ async fn keep_open(
         reason = closing.label(),
         user.id = caller.as_ref().map(|caller| caller.cached.live.user.id.as_str()),
         session.id = caller.as_ref().map(|caller| caller.cached.live.session.id.as_str()),
-        open_ms = began.elapsed().as_millis(),
+        open_secs = began.elapsed().as_secs(),
         from_client_bytes = carried.from_client_bytes,
         from_upstream_bytes = carried.from_upstream_bytes,
         "websocket closed"
