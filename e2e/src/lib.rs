@@ -18,8 +18,8 @@ mod opener;
 mod passkey;
 mod raw;
 mod shape;
-mod socket;
 mod social;
+mod socket;
 mod stacks;
 mod stores;
 mod tcp_proxy;
@@ -38,8 +38,8 @@ pub use shape::{
     CLEARED, expect_id, expect_session, expect_session_cookie, expect_user, instant, keys,
     seconds_between, text,
 };
-pub use socket::{Handshake, Socket};
 pub use social::{at_provider, discord, fresh_id, github, google, with};
+pub use socket::{Handshake, Socket};
 pub use stacks::{own_stack, shared};
 pub use stores::Stores;
 pub use tcp_proxy::TcpProxy;

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::{
-    bearer::Bearer, limits::Allowance, route_table::Destination, session::Principal, session_cache::Cached,
-    upstream::Upstream, websocket::Admitted,
+    bearer::Bearer, limits::Allowance, route_table::Destination, session::Principal,
+    session_cache::Cached, upstream::Upstream, websocket::Admitted,
 };
 
 pub struct Ctx {

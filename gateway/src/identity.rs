@@ -174,12 +174,7 @@ impl Assertions {
         Ok(headers)
     }
 
-    fn make(
-        &self,
-        caller: &LiveSession,
-        audience: &str,
-        now: Timestamp,
-    ) -> Result<Names, Fault> {
+    fn make(&self, caller: &LiveSession, audience: &str, now: Timestamp) -> Result<Names, Fault> {
         let (user, session) = (&caller.user, &caller.session);
         let (iat, exp) = validity(now);
         let claims = IdentityClaims {

@@ -6,8 +6,8 @@ use auth_types::UserId;
 use contract::{Purpose, RootSecrets};
 use rand::CryptoRng;
 use secrecy::ExposeSecret;
-pub use service_kit::sealing::Sealed;
 use service_kit::sealing;
+pub use service_kit::sealing::Sealed;
 
 use crate::model::{better_auth::BetterAuthTexts, totp::TotpSecret};
 
