@@ -27,6 +27,10 @@ pub enum Purpose {
     /// Hashes backup codes and codes sent by mail, which are too short to be hashed
     /// without a key.
     FactorCodes,
+    /// Encrypts the tokens that social providers gave us for a user.
+    ProviderTokens,
+    /// Encrypts what a social sign-in needs when the browser comes back.
+    SocialFlow,
 }
 
 impl Purpose {
@@ -38,6 +42,8 @@ impl Purpose {
             Self::GatewayKey => b"stellar-auth gateway key v1",
             Self::FactorSecrets => b"stellar-auth factor secrets v1",
             Self::FactorCodes => b"stellar-auth factor codes v1",
+            Self::ProviderTokens => b"stellar-auth provider tokens v1",
+            Self::SocialFlow => b"stellar-auth social flow v1",
         }
     }
 }
@@ -177,6 +183,8 @@ mod tests {
             Purpose::GatewayKey,
             Purpose::FactorSecrets,
             Purpose::FactorCodes,
+            Purpose::ProviderTokens,
+            Purpose::SocialFlow,
         ];
         let mut keys: Vec<_> =
             purposes.iter().flat_map(|p| [*old.derive(*p), *new.derive(*p)]).collect();

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod redis_link;
 pub mod request_id;
+pub mod sealing;
 pub mod telemetry;
 pub mod version;
 
