@@ -37,7 +37,10 @@ impl Stack {
         let new_secrets = !dirs.secrets().exists();
         let secrets = Secrets::read_or_create(&dirs.secrets())?;
         let mut urls = Urls::new(ports, &secrets, &dirs);
-        let wanted = env::wanted(ports, &urls, &dirs, &secrets);
+        let mut wanted = env::wanted(ports, &urls, &dirs, &secrets);
+        if options.processes.contains(&Process::Providers) {
+            wanted.extend(env::providers(ports));
+        }
         let services = urls.services.clone();
         let env_of = |process| {
             let forced = services.get(&process).map(env::forced).unwrap_or_default();

@@ -27,8 +27,10 @@ pub(crate) fn layered(
     forced: Forced,
     asked_for: &[(String, String)],
 ) -> Environment {
+    let outside: Environment = outside.into_iter().collect();
     let mut env = Environment::new();
-    env.extend(wanted.into_iter().map(|(name, value)| (name.into(), value.into())));
+    let wanted = wanted.into_iter().filter(|(name, _)| !is_chosen_outside(name, &outside));
+    env.extend(wanted.map(|(name, value)| (name.into(), value.into())));
     env.extend(outside);
     for (name, value) in forced {
         match value {
@@ -42,6 +44,39 @@ pub(crate) fn layered(
         env.entry("ISSUER".into()).or_insert(api_url);
     }
     env
+}
+
+/// Whoever brings a client id of their own for a provider means the real one, or one of
+/// their own, and not our stand-in.
+fn is_chosen_outside(name: &str, outside: &Environment) -> bool {
+    let provider = PROVIDERS.into_iter().find(|provider| name.starts_with(provider));
+    provider.is_some_and(|provider| {
+        let id = outside.get(OsStr::new(&format!("{provider}CLIENT_ID")));
+        id.is_some_and(|id| !id.is_empty())
+    })
+}
+
+const PROVIDERS: [&str; 3] = ["GOOGLE_", "GITHUB_", "DISCORD_"];
+
+/// Where the stand-ins of social providers are, and as whom they know us.
+pub(crate) fn providers(ports: Ports) -> Variables {
+    let address = ports.listen(Process::Providers).map(|address| address.to_string());
+    let at = |path: &str| format!("http://{}{path}", address.as_deref().unwrap_or_default());
+    vec![
+        ("GOOGLE_CLIENT_ID", "stellar-google".to_owned()),
+        ("GOOGLE_CLIENT_SECRET", "stellar-google-secret".to_owned()),
+        ("GOOGLE_ISSUER_URL", at("/google")),
+        ("GITHUB_CLIENT_ID", "stellar-github".to_owned()),
+        ("GITHUB_CLIENT_SECRET", "stellar-github-secret".to_owned()),
+        ("GITHUB_AUTHORIZATION_ENDPOINT", at("/github/login/oauth/authorize")),
+        ("GITHUB_TOKEN_ENDPOINT", at("/github/login/oauth/access_token")),
+        ("GITHUB_API_BASE", at("/github/api")),
+        ("DISCORD_CLIENT_ID", "stellar-discord".to_owned()),
+        ("DISCORD_CLIENT_SECRET", "stellar-discord-secret".to_owned()),
+        ("DISCORD_AUTHORIZATION_ENDPOINT", at("/discord/oauth2/authorize")),
+        ("DISCORD_TOKEN_ENDPOINT", at("/discord/oauth2/token")),
+        ("DISCORD_API_BASE", at("/discord/api")),
+    ]
 }
 
 pub(crate) fn of(process: Process, mut env: Environment, ports: Ports) -> Environment {
@@ -208,6 +243,17 @@ mod tests {
     fn the_issuer_is_the_public_url() {
         let env = env_of(Process::Panel, &[("API_URL", "https://api.example.com")], &[]);
         assert_eq!(value(&env, "ISSUER"), Some("https://api.example.com"));
+    }
+
+    #[test]
+    fn a_client_id_from_outside_is_for_the_real_provider() {
+        let ports = Ports::from_base(3000).expect("a good base");
+        let outside = [("GITHUB_CLIENT_ID", "mine"), ("GOOGLE_CLIENT_ID", "")];
+        let outside = outside.map(|(name, value)| (name.into(), value.into()));
+        let env = layered(providers(ports), outside, Vec::new(), &[]);
+        assert_eq!(value(&env, "GITHUB_CLIENT_ID"), Some("mine"));
+        assert_eq!(value(&env, "GITHUB_API_BASE"), None);
+        assert_eq!(value(&env, "DISCORD_API_BASE"), Some("http://127.0.0.1:3014/discord/api"));
     }
 
     #[test]

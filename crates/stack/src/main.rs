@@ -44,7 +44,7 @@ struct Place {
 struct Up {
     #[command(flatten)]
     place: Place,
-    /// The frontend's port; the gateway takes the next, the rest the twelve after that
+    /// The frontend's port; the gateway takes the next, the rest the thirteen after that
     #[arg(long, default_value_t = 3000, value_name = "N")]
     port_base: u16,
     /// Start in the background, and return when all is ready

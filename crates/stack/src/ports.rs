@@ -12,8 +12,8 @@ use rand::RngExt;
 
 use crate::process::Process;
 
-/// The base itself and the thirteen above it.
-const BLOCK: u16 = 14;
+/// The base itself and the fourteen above it.
+const BLOCK: u16 = 15;
 /// Below the range from which the kernel takes the ports of outgoing
 /// connections (32768 and up): those could take one of ours in between.
 const RANDOM_BASES: std::ops::Range<u16> = 20_000..32_000;

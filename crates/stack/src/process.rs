@@ -19,6 +19,8 @@ pub enum Process {
     Mailer,
     #[serde(rename = "panel")]
     Panel,
+    #[serde(rename = "providers")]
+    Providers,
     #[serde(rename = "postgres")]
     Postgres,
     #[serde(rename = "redis")]
@@ -28,13 +30,14 @@ pub enum Process {
 }
 
 impl Process {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Gateway,
         Self::Identity,
         Self::Session,
         Self::Mfa,
         Self::Mailer,
         Self::Panel,
+        Self::Providers,
         Self::Postgres,
         Self::Redis,
         Self::Nats,
@@ -51,6 +54,7 @@ impl Process {
             Self::Mfa => "mfa-svc",
             Self::Mailer => "mailer-svc",
             Self::Panel => "panel",
+            Self::Providers => "providers",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
             Self::Nats => "nats",
@@ -76,6 +80,7 @@ impl Process {
             Self::Postgres => Some(11),
             Self::Redis => Some(12),
             Self::Nats => Some(13),
+            Self::Providers => Some(14),
         }
     }
 
@@ -89,6 +94,7 @@ impl Process {
             Self::Mfa => Some(8),
             Self::Mailer => Some(9),
             Self::Panel => Some(10), // an ordinary application: one port for everything
+            Self::Providers => Some(14), // likewise
             Self::Postgres | Self::Redis | Self::Nats => None,
         }
     }
@@ -97,7 +103,7 @@ impl Process {
     /// stores last, so that nobody loses what they stand on.
     pub(crate) const STOP_ORDER: [&'static [Self]; 3] = [
         &[Self::Gateway],
-        &[Self::Identity, Self::Session, Self::Mfa, Self::Mailer, Self::Panel],
+        &[Self::Identity, Self::Session, Self::Mfa, Self::Mailer, Self::Panel, Self::Providers],
         &Self::STORES,
     ];
 }
@@ -131,7 +137,7 @@ mod tests {
             own.dedup();
             assert!(own.into_iter().all(|offset| seen.insert(offset)), "{process}");
         }
-        assert_eq!(seen, (1..=13).collect());
+        assert_eq!(seen, (1..=14).collect());
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Urls {
     pub nats_url: String,
     /// The same with the accounts of each process.
     pub services: BTreeMap<Process, StoreUrls>,
+    /// Where the stand-ins of social providers are.
+    pub providers_url: String,
     /// The mails that were sent, one `.eml` file each.
     pub outbox: PathBuf,
     /// `/livez`, `/readyz` and, but for the panel, `/metrics` are below these.
@@ -71,6 +73,7 @@ impl Urls {
                 .into_iter()
                 .map(|process| (process, StoreUrls::new(process, ports, secrets)))
                 .collect(),
+            providers_url: format!("http://127.0.0.1:{}", port(Process::Providers)),
             outbox: dirs.outbox(),
             admin,
         }
