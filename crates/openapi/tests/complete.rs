@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use gateway::{
+    app_routes::AppRoutes,
     route_table::{self, Destination, Edge, SESSION_PATHS},
-    routes_file::AppRoutes,
 };
 use http::Method;
 use serde_json::Value;
@@ -35,7 +35,8 @@ fn the_gateway_sends_what_a_service_describes_to_that_service() {
     for (service, part) in openapi::services() {
         for (method, path) in operations(&part) {
             let leads_to = route_table::find(&method, &path, &AppRoutes::default());
-            assert_eq!(leads_to, Destination::Service(service), "{method} {path}");
+            let is_its_own = matches!(leads_to, Destination::Service(found) if found == service);
+            assert!(is_its_own, "{method} {path}: {leads_to:?}");
         }
     }
 }
