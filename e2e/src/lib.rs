@@ -17,6 +17,7 @@ mod mailbox;
 mod passkey;
 mod raw;
 mod shape;
+mod social;
 mod stacks;
 mod stores;
 mod wait;
@@ -33,6 +34,7 @@ pub use shape::{
     CLEARED, expect_id, expect_session, expect_session_cookie, expect_user, instant, keys,
     seconds_between, text,
 };
+pub use social::{at_provider, discord, fresh_id, github, google, with};
 pub use stacks::{own_stack, shared};
 pub use stores::Stores;
 pub use wait::{eventually, tick};

@@ -16,9 +16,12 @@ SELECT id, name, lower(email), "emailVerified", image, coalesce(role, 'user'),
 
 -- Passwords stay in the format they have: bcrypt, or the scrypt of Better Auth itself.
 -- Tokens of social providers do not come along; the next sign-in there brings new ones.
-INSERT INTO identity.account (id, user_id, provider_id, account_id, password, created_at, updated_at)
-SELECT id, "userId", "providerId", "accountId", password, "createdAt", "updatedAt"
-  FROM public.account
+-- One of a user whose address is not proved goes when somebody proves it (docs/social-sign-in.md).
+INSERT INTO identity.account
+    (id, user_id, provider_id, account_id, password, address_proved, created_at, updated_at)
+SELECT account.id, "userId", "providerId", "accountId", password,
+       "emailVerified" OR "providerId" = 'credential', account."createdAt", account."updatedAt"
+  FROM public.account JOIN public."user" ON "user".id = "userId"
     ON CONFLICT (id) DO NOTHING;
 
 COMMIT;

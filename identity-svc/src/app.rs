@@ -5,12 +5,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use auth_types::{Clock, SystemClock, Timestamp};
 use axum::{Router, extract::FromRef};
-use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSession};
+use contract::{Purpose, origin::TrustedOrigins, permission::Permission, session::LiveSession};
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use service_kit::{
     AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, admin_caller, database,
-    http_server, outbox::Bell,
+    http_server, outbox::Bell, sealing::Sealer,
 };
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -21,6 +21,8 @@ use crate::{
     bus,
     config::Config,
     metrics::{AdminAction, Metrics},
+    model::social::tokens::TokenSealer,
+    oauth::{Providers, metrics::OAuthMetrics},
     passwords::Passwords,
     promises, routes,
 };
@@ -40,6 +42,9 @@ pub struct App {
     pub setup_queue: Arc<Mutex<()>>,
     pub change_email: bool,
     pub delete_user: bool,
+    pub providers: Providers,
+    pub token_sealer: TokenSealer,
+    pub flow_sealer: Sealer,
 }
 
 impl FromRef<App> for Arc<dyn Clock> {
@@ -109,6 +114,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(routes::provider_tokens::get_access_token))
         .routes(routes!(routes::provider_tokens::refresh_token))
         .routes(routes!(routes::provider_tokens::account_info))
+        .routes(routes!(routes::social::sign_in::sign_in_social))
+        .routes(routes!(
+            routes::social::callback::callback,
+            routes::social::callback::callback_form
+        ))
+        .routes(routes!(routes::social::link::link_social))
         .routes(routes!(routes::error_page::error_page))
         .routes(routes!(admin::list_users::list_users))
         .routes(routes!(admin::get_user::get_user))
@@ -147,6 +158,8 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         &mut kit,
     )?;
     let metrics = Metrics::register(kit.registry());
+    let oauth_metrics = OAuthMetrics::register(kit.registry());
+    let secrets = &config.deployment.secrets;
     let app = App {
         db,
         bus: Bus::connect(config.nats_url.expose_secret(), &mut kit).await?,
@@ -159,6 +172,9 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         setup_queue: Arc::default(),
         change_email: config.change_email,
         delete_user: config.delete_user,
+        providers: Providers::start(config.oauth, &config.deployment, oauth_metrics)?,
+        token_sealer: TokenSealer(Sealer::new(secrets, Purpose::ProviderTokens)),
+        flow_sealer: Sealer::new(secrets, Purpose::SocialFlow),
         deployment: config.deployment,
     };
     promises::start(&app, &mut kit);

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, num::NonZeroUsize};
 use secrecy::{ExposeSecret, SecretString};
 use service_kit::{Deployment, Env, config::Switch};
 
+use crate::oauth::OAuthConfig;
+
 /// A recovery key or a set-up token shorter than this could be guessed.
 const MIN_KEY_BYTES: usize = 16;
 
@@ -24,6 +26,8 @@ pub struct Config {
     pub change_email: bool,
     /// Whether users may delete themselves.
     pub delete_user: bool,
+    /// The social providers.
+    pub oauth: OAuthConfig,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,7 @@ impl Config {
         );
         let delete_user =
             env.or::<Switch>("AUTH_DELETE_USER", "off", "whether users may delete themselves");
+        let oauth = OAuthConfig::read(env, deployment.as_ref());
         let (deployment, recovery_key, setup_token) = (deployment?, recovery_key?, setup_token?);
         judge_key(env, "ADMIN_RECOVERY_KEY", recovery_key.as_ref(), &deployment);
         judge_key(env, "SETUP_TOKEN", setup_token.as_ref(), &deployment);
@@ -75,6 +80,7 @@ impl Config {
             setup_token,
             change_email: change_email?.0,
             delete_user: delete_user?.0,
+            oauth: oauth?,
         })
     }
 }

@@ -103,7 +103,7 @@ async fn forget_factors(
     let (id, user_id) = (Uuid::now_v7(), user.user.id.clone());
     match reason {
         RevokeReason::SecondFactorChanged => Ok(()), // mfa-svc itself said so
-        RevokeReason::UserDeleted | RevokeReason::UserRemoved => {
+        RevokeReason::UserDeleted | RevokeReason::UserRemoved | RevokeReason::MailboxProved => {
             outbox::promise(db, id, DeleteUser::SUBJECT, &DeleteUser { user_id }).await
         }
         RevokeReason::SecondFactorRemoved => {

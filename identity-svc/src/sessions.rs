@@ -10,7 +10,7 @@ use service_kit::{Error, bus::CallError};
 
 use crate::{
     app::App,
-    model::sign_in::{AfterGate, Authenticated, Next, PasswordAccepted},
+    model::sign_in::{Accepted, AfterGate, Authenticated, Next},
 };
 
 /// Where a sign-in has come to.
@@ -21,11 +21,11 @@ pub enum SignedIn {
     FactorOwed(FactorOwed),
 }
 
-/// Goes on from a right password: by way of mfa-svc where a second factor is
+/// Goes on from a right first proof: by way of mfa-svc where a second factor is
 /// owed, else straight to a session. A gate that does not answer lets nobody in.
-pub async fn after_password(
+pub async fn after_first_proof(
     app: &App,
-    accepted: PasswordAccepted,
+    accepted: Accepted,
     device: Option<DeviceToken>,
     remember: Remember,
     client: ClientInfo,
@@ -33,8 +33,9 @@ pub async fn after_password(
     let (authenticated, device) = match accepted.next() {
         Next::Authenticated(authenticated) => (authenticated, None),
         Next::AskGate(accepted) => {
-            let (user, client) = (accepted.user().clone(), client.clone());
-            let gate = Gate { user, device, lifetime: lifetime(remember), client };
+            let (user, first) = (accepted.user().clone(), accepted.first());
+            let (lifetime, client) = (lifetime(remember), client.clone());
+            let gate = Gate { user, first, device, lifetime, client };
             match accepted.after_gate(app.bus.request(&gate).await?) {
                 AfterGate::Authenticated(authenticated, device) => (authenticated, Some(device)),
                 AfterGate::FactorOwed(owed) => return Ok(SignedIn::FactorOwed(owed)),

@@ -8,7 +8,6 @@ use sqlx::PgConnection;
 use crate::{
     app::App,
     gate,
-    model::sign_in::FirstFactor,
     store::{self, ceremonies, guards, passkeys, two_factors},
 };
 
@@ -23,7 +22,7 @@ pub fn serve(app: &App, kit: &Kit) {
 
 async fn gate(app: App, call: Gate) -> Result<GateAnswer, Error> {
     let now = app.clock.now();
-    gate::judge(&app, &call, FirstFactor::Password, now).await
+    gate::judge(&app, &call, call.first.into(), now).await
 }
 
 async fn forget_devices(app: App, call: ForgetDevices) -> Result<(), Error> {

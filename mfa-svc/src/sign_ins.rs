@@ -2,7 +2,7 @@
 
 use auth_types::{DeviceToken, Timestamp};
 use contract::{
-    mfa::{FactorOwed, Gate, GateAnswer},
+    mfa::{FactorOwed, FirstProof, Gate, GateAnswer},
     session::{ClientInfo, CreateSession, Lifetime, SessionOpened},
 };
 use service_kit::{Error, bus::CallError};
@@ -34,7 +34,9 @@ pub async fn after_passkey(
         Next::Authenticated(authenticated) => (authenticated, None),
         Next::AskGate(accepted) => {
             let (user, client) = (accepted.user().clone(), client.clone());
-            let asked = Gate { user, device, lifetime, client };
+            // What came first is said beside it: no other service begins with a passkey.
+            let first = FirstProof::default();
+            let asked = Gate { user, first, device, lifetime, client };
             match gate::judge(app, &asked, FirstFactor::Passkey, now).await? {
                 GateAnswer::DeviceTrusted { device } => {
                     (accepted.on_trusted_device(), Some(device))

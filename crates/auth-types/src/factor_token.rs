@@ -67,6 +67,9 @@ tokens! {
     /// Names a ceremony with a passkey that has begun (contract 7.1): 32 characters as the
     /// contract has them, 174 bits of them random.
     CeremonyToken = "pk_" + 29;
+    /// Names a sign-in that goes by way of a social provider: its `state` (contract 8.2),
+    /// 32 characters, 186 bits. An underscore is in no session's token.
+    StateToken = "_" + 31;
 }
 
 #[cfg(test)]
@@ -86,8 +89,13 @@ mod tests {
                 && CeremonyToken::parse(ceremony.expose()).is_some()
         );
         assert_eq!(ceremony.expose().len(), 32);
-        for text in [challenge.expose(), device.expose(), ceremony.expose()] {
+        let state = StateToken::generate(rng);
+        assert!(StateToken::parse(state.expose()).is_some() && state.expose().len() == 32);
+        for text in [challenge.expose(), device.expose(), ceremony.expose(), state.expose()] {
             assert!(SessionToken::parse(text).is_none());
+        }
+        for text in [challenge.expose(), device.expose(), session.expose(), ""] {
+            assert!(StateToken::parse(text).is_none());
         }
         for text in [
             device.expose(),

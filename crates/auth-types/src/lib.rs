@@ -13,7 +13,7 @@ pub mod token;
 
 pub use clock::{Clock, SystemClock};
 pub use email::Email;
-pub use factor_token::{CeremonyToken, ChallengeToken, DeviceToken};
+pub use factor_token::{CeremonyToken, ChallengeToken, DeviceToken, StateToken};
 pub use ids::{AccountId, SessionId, UserId};
 pub use role::Roles;
 pub use timestamp::Timestamp;

@@ -34,6 +34,15 @@ impl Timestamp {
         (1..=9999).contains(&instant.year()).then(|| Self::from(instant))
     }
 
+    /// An instant given in seconds since 1970, if it is in a year that clients know.
+    #[must_use]
+    pub fn of_unix_seconds(seconds: f64) -> Option<Self> {
+        /// The end of the year 9999.
+        const END: f64 = 253_402_300_800.0;
+        let fits = (0.0..END).contains(&seconds);
+        fits.then(|| Self::from(OffsetDateTime::UNIX_EPOCH + Duration::from_secs_f64(seconds)))
+    }
+
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
         self.0.unix_timestamp()

@@ -34,6 +34,8 @@ pub enum Name {
     TrustDevice,
     /// A ceremony with a passkey that has begun.
     Passkey,
+    /// A sign-in that goes by way of a social provider.
+    State,
 }
 
 impl Name {
@@ -49,6 +51,7 @@ impl Name {
             Self::TwoFactor => "better-auth.two_factor",
             Self::TrustDevice => "better-auth.trust_device",
             Self::Passkey => "better-auth.better-auth-passkey",
+            Self::State => "better-auth.state",
         }
     }
 
@@ -61,6 +64,7 @@ impl Name {
             Self::TwoFactor => "__Secure-better-auth.two_factor",
             Self::TrustDevice => "__Secure-better-auth.trust_device",
             Self::Passkey => "__Secure-better-auth.better-auth-passkey",
+            Self::State => "__Secure-better-auth.state",
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod schema;
 pub mod secrets;
 pub mod session;
 pub mod session_copy;
+mod state_cookie;
 pub mod uri;
 pub mod user;
 

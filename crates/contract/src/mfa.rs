@@ -10,17 +10,37 @@ use crate::{
     user::UserSnapshot,
 };
 
-/// `mfa.v1.gate`: may this sign-in, whose password was right, go on without a
+/// `mfa.v1.gate`: may this sign-in, whose first proof was right, go on without a
 /// second factor? Asked for users whose `twoFactorEnabled` is set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Gate {
-    /// The user as they were when the password was judged.
+    /// The user as they were when the first proof was judged.
     pub user: UserSnapshot,
+    /// What they have proved themselves with so far.
+    #[serde(default, skip_serializing_if = "FirstProof::is_password")]
+    pub first: FirstProof,
     /// The trusted device that the browser claims to be.
     pub device: Option<DeviceToken>,
     /// How long the session is to live, once it may begin.
     pub lifetime: Lifetime,
     pub client: ClientInfo,
+}
+
+/// What a sign-in begins with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstProof {
+    #[default]
+    Password,
+    /// A social provider says who they are.
+    Social,
+}
+
+impl FirstProof {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+    fn is_password(&self) -> bool {
+        *self == Self::Password
+    }
 }
 
 /// `Unavailable` instead of an answer means no: the factor may be owed.

@@ -69,6 +69,17 @@ refusals! {
     AccountNotFound          = BAD_REQUEST  "ACCOUNT_NOT_FOUND"            "Account not found";
     ProviderNotSupported     = BAD_REQUEST  "PROVIDER_NOT_SUPPORTED"       "Provider is not supported.";
     ProviderNotConfigured    = BAD_REQUEST  "PROVIDER_NOT_CONFIGURED"      "Account is not associated with a configured social provider.";
+    ProviderNotFound         = NOT_FOUND    "PROVIDER_NOT_FOUND"           "Provider not found";
+    IdTokenNotSupported      = NOT_FOUND    "ID_TOKEN_NOT_SUPPORTED"       "id_token not supported";
+    UserEmailNotFound        = UNAUTHORIZED "USER_EMAIL_NOT_FOUND"         "User email not found";
+    OAuthLinkError           = UNAUTHORIZED "OAUTH_LINK_ERROR"             "account not linked";
+    SocialAccountAlreadyLinked = CONFLICT   "SOCIAL_ACCOUNT_ALREADY_LINKED" "Social account already linked";
+    LinkingNotAllowed        = UNAUTHORIZED "LINKING_NOT_ALLOWED"          "Account not linked - linking not allowed";
+    LinkingDifferentEmails   = UNAUTHORIZED "LINKING_DIFFERENT_EMAILS_NOT_ALLOWED" "Account not linked - different emails not allowed";
+    AccessTokenNotFound      = BAD_REQUEST  "ACCESS_TOKEN_NOT_FOUND"       "Access token not found";
+    FailedToGetAccessToken   = BAD_REQUEST  "FAILED_TO_GET_ACCESS_TOKEN"   "Failed to get a valid access token";
+    RefreshTokenNotFound     = BAD_REQUEST  "REFRESH_TOKEN_NOT_FOUND"      "Refresh token not found";
+    FailedToRefreshToken     = BAD_REQUEST  "FAILED_TO_REFRESH_ACCESS_TOKEN" "Failed to refresh access token";
     FailedToGetUserInfo      = UNAUTHORIZED "FAILED_TO_GET_USER_INFO"      "Failed to get user info";
     NotFound                 = NOT_FOUND    "NOT_FOUND"                    "Not found";
     LastAdmin                = FORBIDDEN    "LAST_ADMIN_CANNOT_BE_DELETED" "The last admin can not be deleted";

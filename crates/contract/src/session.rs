@@ -155,6 +155,18 @@ pub enum Proof {
     PasskeyAndBackupCode,
     /// A fresh session of their own, in which they have just registered a passkey.
     PasskeyRegistration,
+    /// A social provider says who they are, and no second factor is owed.
+    Social,
+    /// The same, of a provider that asks for a second factor itself; the operator says so.
+    SocialWithSecondFactor,
+    /// A social provider's word, in a browser that the second factor has been given in.
+    SocialOnTrustedDevice,
+    /// A social provider's word, and a code from their authenticator app.
+    SocialAndTotp,
+    /// A social provider's word, and a code sent to their address.
+    SocialAndEmailCode,
+    /// A social provider's word, and one of their backup codes.
+    SocialAndBackupCode,
 }
 
 impl Proof {
@@ -164,7 +176,9 @@ impl Proof {
     #[must_use]
     pub fn suffices_for(self, user: &User) -> bool {
         match self {
-            Self::Password | Self::Passkey | Self::SignUp => !user.two_factor_enabled,
+            Self::Password | Self::Passkey | Self::SignUp | Self::Social => {
+                !user.two_factor_enabled
+            }
             Self::PasswordOnTrustedDevice
             | Self::PasswordAndTotp
             | Self::PasswordAndEmailCode
@@ -174,7 +188,12 @@ impl Proof {
             | Self::PasskeyAndTotp
             | Self::PasskeyAndEmailCode
             | Self::PasskeyAndBackupCode
-            | Self::PasskeyRegistration => true,
+            | Self::PasskeyRegistration
+            | Self::SocialWithSecondFactor
+            | Self::SocialOnTrustedDevice
+            | Self::SocialAndTotp
+            | Self::SocialAndEmailCode
+            | Self::SocialAndBackupCode => true,
         }
     }
 }
@@ -321,6 +340,9 @@ pub enum RevokeReason {
     SecondFactorChanged,
     Banned,
     UserRemoved,
+    /// Somebody has proved an address that nobody had proved before. Whatever was set up
+    /// until then may be a squatter's.
+    MailboxProved,
 }
 
 /// `session.v1.revoked`: said to every gateway when sessions have ended.

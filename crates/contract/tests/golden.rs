@@ -22,7 +22,7 @@ use contract::{
     identity::{GetUser, SetTwoFactor, VerifyPassword},
     mail::{self, FactorChange, Mail, MfaReceipt, Outcome, PasskeyChange, Receipt, Template},
     mfa::{
-        DeleteUser, FactorOwed, ForgetDevices, ForgetReason, Gate, GateAnswer, Method,
+        DeleteUser, FactorOwed, FirstProof, ForgetDevices, ForgetReason, Gate, GateAnswer, Method,
         RemoveFactors,
     },
     session::*,
@@ -177,6 +177,12 @@ fn session_messages() {
         Proof::PasskeyAndEmailCode,
         Proof::PasskeyAndBackupCode,
         Proof::PasskeyRegistration,
+        Proof::Social,
+        Proof::SocialWithSecondFactor,
+        Proof::SocialOnTrustedDevice,
+        Proof::SocialAndTotp,
+        Proof::SocialAndEmailCode,
+        Proof::SocialAndBackupCode,
     ];
     keeps("session.v1.create.proofs", &proofs);
     keeps("session.v1.create.reply", &Answer::Done(SessionOpened { token, session: session() }));
@@ -202,6 +208,7 @@ fn session_messages() {
         RevokeReason::SecondFactorChanged,
         RevokeReason::Banned,
         RevokeReason::UserRemoved,
+        RevokeReason::MailboxProved,
     ];
     keeps("session.v1.revoke-user.reasons", &all);
     keeps(SessionsRevoked::SUBJECT, &SessionsRevoked { digests: vec![digest()] });
@@ -220,12 +227,14 @@ fn mfa_messages() {
     let device = DeviceToken::parse("trust-device-abcdefghijklmnopqrstuvwxyzABCDEF").unwrap();
     let gate = |device| Gate {
         user: snapshot(),
+        first: FirstProof::Password,
         device,
         lifetime: Lifetime::Short,
         client: client.clone(),
     };
     keeps(Gate::SUBJECT, &gate(Some(device.clone())));
     keeps("mfa.v1.gate.no-device", &gate(None));
+    keeps("mfa.v1.gate.social", &Gate { first: FirstProof::Social, ..gate(None) });
     let challenge = ChallengeToken::parse("2fa-_BzMFiQ_OF9dpemlxbbW").unwrap();
     let owed = FactorOwed { challenge, methods: vec![Method::Totp, Method::Otp] };
     keeps("mfa.v1.gate.reply", &Answer::Done(GateAnswer::FactorOwed(owed)));

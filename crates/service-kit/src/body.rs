@@ -6,7 +6,7 @@ use contract::{
     Refusal,
     origin::{SignsIn, TrustedOrigins},
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError};
 use serde_json::{Map, Value};
 use std::{error::Error as StdError, sync::Arc};
@@ -60,18 +60,25 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let origins = Arc::<TrustedOrigins>::from_ref(state);
-        let (parts, body) = request.into_parts();
-        let bytes = body.collect().await.map_err(unreadable)?.to_bytes();
-        let value = match media_type(&parts.headers, FORMS)? {
-            _ if bytes.is_empty() => None,
-            Media::Json => Some(serde_json::from_slice(&bytes).map_err(|_| Refusal::InvalidJson)?),
-            Media::Form => Some(form(&bytes)?),
-        };
+        let (parts, value) = read_value(request, FORMS).await?;
         let signs_in = if FORMS { SignsIn::Yes } else { SignsIn::No };
         origins.check(&parts.headers, signs_in)?;
         check_callbacks(&origins, value.as_ref(), parts.uri.query())?;
         Ok(Self(value))
     }
+}
+
+/// What a body holds, whoever sent it: for a route that has a rule of its own about
+/// that.
+pub async fn read_value(request: Request, forms: bool) -> Result<(Parts, Option<Value>), Error> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect().await.map_err(unreadable)?.to_bytes();
+    let value = match media_type(&parts.headers, forms)? {
+        _ if bytes.is_empty() => None,
+        Media::Json => Some(serde_json::from_slice(&bytes).map_err(|_| Refusal::InvalidJson)?),
+        Media::Form => Some(form(&bytes)?),
+    };
+    Ok((parts, value))
 }
 
 enum Media {

@@ -101,6 +101,30 @@ impl Fields {
         }
     }
 
+    /// Absent is fine and reads as `Some(None)`.
+    pub fn optional_bool(&self, name: &str) -> Option<Option<bool>> {
+        match self.values.get(name) {
+            None => Some(None),
+            Some(Value::Bool(value)) => Some(Some(*value)),
+            other => self.unexpected(name, "boolean", other),
+        }
+    }
+
+    /// A list of texts. Absent is fine and reads as an empty one.
+    pub fn strings_or_none(&self, name: &str) -> Option<Vec<String>> {
+        let list = match self.values.get(name) {
+            None => return Some(Vec::new()),
+            Some(Value::Array(list)) => list,
+            other => return self.unexpected(name, "array", other),
+        };
+        let texts: Option<Vec<_>> =
+            list.iter().map(|entry| entry.as_str().map(str::to_owned)).collect();
+        if texts.is_none() {
+            self.note(name, "Invalid input: expected an array of strings");
+        }
+        texts
+    }
+
     pub fn email(&self, name: &str) -> Option<Email> {
         let text = self.string(name)?;
         Email::parse(&text).map_err(|wrong| self.note(name, &wrong.to_string())).ok()

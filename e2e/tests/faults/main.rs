@@ -12,3 +12,4 @@ mod outages;
 mod production;
 mod recovery;
 mod redis;
+mod social;

@@ -14,7 +14,7 @@ async fn new_user() -> User {
 async fn link(user: &User, id: &str) {
     let linked = sqlx::query(
         "INSERT INTO identity.account (id, user_id, provider_id, account_id, created_at, updated_at) \
-         VALUES ($1, $2, 'github', $1, now(), now())",
+         VALUES ($1, $2, 'gitlab', $1, now(), now())",
     )
     .bind(id)
     .bind(&user.id);
@@ -59,7 +59,7 @@ async fn the_last_way_in_stays() {
     for id in [own.as_str(), "nonsense"] {
         unlink(&mut user.browser, id).await.expect_code(400, "FAILED_TO_UNLINK_LAST_ACCOUNT");
     }
-    let linked = format!("github-{}", user.id);
+    let linked = format!("gitlab-{}", user.id);
     link(&user, &linked).await;
     unlink(&mut user.browser, "nonsense").await.expect_code(400, "ACCOUNT_NOT_FOUND");
     // The provider is not configured, so nobody signs in with its account.
@@ -72,7 +72,7 @@ async fn the_last_way_in_stays() {
 #[tokio::test]
 async fn of_many_who_unlink_at_once_none_takes_the_last_way_in() {
     let mut user = new_user().await;
-    let linked: Vec<String> = (0..5).map(|number| format!("github-{number}-{}", user.id)).collect();
+    let linked: Vec<String> = (0..5).map(|number| format!("gitlab-{number}-{}", user.id)).collect();
     for id in &linked {
         link(&user, id).await;
     }
@@ -92,7 +92,7 @@ async fn of_many_who_unlink_at_once_none_takes_the_last_way_in() {
 #[tokio::test]
 async fn another_users_account_is_out_of_reach() {
     let (mut user, owner) = (new_user().await, new_user().await);
-    let (own, theirs) = (format!("github-{}", user.id), format!("github-{}", owner.id));
+    let (own, theirs) = (format!("gitlab-{}", user.id), format!("gitlab-{}", owner.id));
     link(&user, &own).await;
     link(&owner, &theirs).await;
     unlink(&mut user.browser, &theirs).await.expect_code(400, "ACCOUNT_NOT_FOUND");
@@ -111,11 +111,11 @@ async fn an_old_session_unlinks_nothing() {
 #[tokio::test]
 async fn a_provider_that_is_not_configured_gives_nothing() {
     let mut user = new_user().await;
-    let linked = format!("github-{}", user.id);
+    let linked = format!("gitlab-{}", user.id);
     link(&user, &linked).await;
     let own = text(&accounts(&mut user.browser).await[0]["id"]).to_owned();
     for path in ["/api/auth/get-access-token", "/api/auth/refresh-token"] {
-        for (id, provider) in [(&linked, "github"), (&own, "credential")] {
+        for (id, provider) in [(&linked, "gitlab"), (&own, "credential")] {
             let answer = user.browser.post(path, &json!({ "accountId": id, "userId": "x" })).await;
             let answer = answer.expect_code(400, "PROVIDER_NOT_SUPPORTED");
             assert_eq!(answer.json()["message"], format!("Provider {provider} is not supported."));

@@ -33,6 +33,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod sign_up;
+mod social;
 mod two_factor;
 mod verification;
 mod ws_token;

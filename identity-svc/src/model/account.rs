@@ -30,16 +30,23 @@ pub struct Account {
 
 impl Account {
     /// Whether its user can sign in with it. An account of a provider that is not
-    /// configured here opens nothing, and no provider is.
+    /// configured here opens nothing.
     #[must_use]
-    pub fn is_usable(&self) -> bool {
-        self.provider_id == CREDENTIAL && self.has_password
+    pub fn is_usable(&self, is_configured: impl Fn(&str) -> bool) -> bool {
+        match self.provider_id.as_str() {
+            CREDENTIAL => self.has_password,
+            provider => is_configured(provider),
+        }
     }
 }
 
 /// Judges whether a user may part with one of their accounts: a way in must be
 /// left. That there is no other is said first (contract 4.17).
-pub fn check_unlink(accounts: &[Account], id: &str) -> Result<(), Refusal> {
+pub fn check_unlink(
+    accounts: &[Account],
+    id: &str,
+    is_configured: impl Fn(&str) -> bool,
+) -> Result<(), Refusal> {
     if accounts.len() < 2 {
         return Err(Refusal::LastAccount);
     }
@@ -47,7 +54,7 @@ pub fn check_unlink(accounts: &[Account], id: &str) -> Result<(), Refusal> {
         accounts.iter().partition(|account| account.id.as_str() == id);
     match () {
         () if gone.is_empty() => Err(Refusal::AccountNotFound),
-        () if left.iter().any(|account| account.is_usable()) => Ok(()),
+        () if left.iter().any(|account| account.is_usable(&is_configured)) => Ok(()),
         () => Err(Refusal::LastAccount),
     }
 }
@@ -71,11 +78,17 @@ mod tests {
         }
     }
 
+    /// Here, sign-in with Google is configured and with GitHub is not.
+    fn check_unlink(accounts: &[Account], id: &str) -> Result<(), Refusal> {
+        super::check_unlink(accounts, id, |provider| provider == "google")
+    }
+
     #[test]
     fn the_last_way_in_can_not_be_given_up() {
         let (own, github, google) =
             (account("own", CREDENTIAL), account("github", "github"), account("google", "google"));
         assert_eq!(check_unlink(std::slice::from_ref(&own), "nonsense"), Err(Refusal::LastAccount));
+        assert_eq!(check_unlink(&[own.clone(), google.clone()], "own"), Ok(()));
         let both = [own, github.clone()];
         assert_eq!(check_unlink(&both, "nonsense"), Err(Refusal::AccountNotFound));
         assert_eq!(check_unlink(&both, "github"), Ok(()));
@@ -84,7 +97,9 @@ mod tests {
             Err(Refusal::LastAccount),
             "github opens nothing here"
         );
-        assert_eq!(check_unlink(&[github, google], "github"), Err(Refusal::LastAccount));
+        let social = [github, google];
+        assert_eq!(check_unlink(&social, "github"), Ok(()));
+        assert_eq!(check_unlink(&social, "google"), Err(Refusal::LastAccount));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod redirect;
 pub mod shared_key;
 pub mod sign_in;
 pub mod sign_up;
+pub mod social;
 pub mod user_change;
 pub mod user_query;
 pub mod verification;

@@ -1,17 +1,29 @@
 //! Where a browser is sent when a link of ours has been followed.
 
-use contract::{Refusal, origin::TrustedOrigins};
+use contract::{Refusal, origin::TrustedOrigins, uri::component};
 use url::Url;
 
 /// The callback with `error=CODE` in its query, before any fragment (contract 4.8).
 #[must_use]
 pub fn with_error(callback: &str, refusal: Refusal) -> String {
+    with_query(callback, &[("error", refusal.code())])
+}
+
+/// The callback with these in its query too, before any fragment.
+#[must_use]
+pub fn with_query(callback: &str, pairs: &[(&str, &str)]) -> String {
     let (address, fragment) = match callback.split_once('#') {
         Some((address, fragment)) => (address, format!("#{fragment}")),
         None => (callback, String::new()),
     };
-    let separator = if address.contains('?') { '&' } else { '?' };
-    format!("{address}{separator}error={}{fragment}", refusal.code())
+    let mut separator = if address.contains('?') { '&' } else { '?' };
+    let mut address = address.to_owned();
+    for (name, value) in pairs {
+        address.push(separator);
+        address.push_str(&format!("{name}={}", component(value)));
+        separator = '&';
+    }
+    address + &fragment
 }
 
 /// The callback as an absolute URL, with one parameter set in its query (contract
@@ -57,6 +69,8 @@ mod tests {
         let with = |callback| with_error(callback, Refusal::InvalidToken);
         assert_eq!(with("/a"), "/a?error=INVALID_TOKEN");
         assert_eq!(with("/a?b=c#d"), "/a?b=c&error=INVALID_TOKEN#d");
+        let hostile = with_query("/a", &[("error", "x&y=z#\r\n"), ("error_description", "a b")]);
+        assert_eq!(hostile, "/a?error=x%26y%3Dz%23%0D%0A&error_description=a%20b");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A sign-in, from the first proof to the last.
 //!
 //! ```text
-//! password ──▶ PasswordAccepted ──none enrolled──▶ Authenticated ──▶ session
-//!                     └──▶ the gate ──trusted device──▶┘
-//!                             └─────▶ FactorOwed (goes on at mfa-svc)
+//! password, provider ──▶ Accepted ──none enrolled──▶ Authenticated ──▶ session
+//!                           └──▶ the gate ──trusted device──▶┘
+//!                                   └─────▶ FactorOwed (goes on at mfa-svc)
 //! ```
 //!
 //! Each arrow is a function below, and no other module can make what stands at
@@ -13,14 +13,26 @@
 use auth_types::{DeviceToken, Timestamp};
 use contract::{
     Refusal,
-    mfa::{FactorOwed, GateAnswer},
+    mfa::{FactorOwed, FirstProof, GateAnswer},
     session::Proof,
     user::UserSnapshot,
 };
 
-/// The password was right; whether a second factor is owed is not yet known.
+/// The first proof was right; whether a second factor is owed is not yet known.
 #[derive(Debug)]
-pub struct PasswordAccepted(UserSnapshot);
+pub struct Accepted {
+    user: UserSnapshot,
+    first: FirstProof,
+    asks: Asks,
+}
+
+/// Whether a second factor is asked for where the user has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    SecondFactor,
+    /// The provider has asked for one itself; the operator says so.
+    NothingMore,
+}
 
 /// Someone is who they say.
 #[derive(Debug)]
@@ -29,13 +41,13 @@ pub struct Authenticated {
     proof: Proof,
 }
 
-/// What comes after a right password.
+/// What comes after a right first proof.
 #[derive(Debug)]
 pub enum Next {
     /// Nothing more is owed.
     Authenticated(Authenticated),
     /// The user has a second factor: mfa-svc decides.
-    AskGate(PasswordAccepted),
+    AskGate(Accepted),
 }
 
 /// What comes after the gate.
@@ -54,7 +66,7 @@ pub fn accept(
     password_matches: bool,
     verification_required: bool,
     now: Timestamp,
-) -> Result<PasswordAccepted, Refusal> {
+) -> Result<Accepted, Refusal> {
     let user = user.filter(|_| password_matches).ok_or(Refusal::InvalidEmailOrPassword)?;
     if verification_required && !user.user.email_verified {
         return Err(Refusal::EmailNotVerified);
@@ -62,21 +74,39 @@ pub fn accept(
     if user.user.is_banned(now) {
         return Err(Refusal::BannedUser);
     }
-    Ok(PasswordAccepted(user))
+    Ok(Accepted { user, first: FirstProof::Password, asks: Asks::SecondFactor })
 }
 
-impl PasswordAccepted {
+/// Judges a sign-in for which a social provider vouches. Whether the address is proved
+/// does not matter here (contract 8.7).
+pub fn accept_social(user: UserSnapshot, asks: Asks, now: Timestamp) -> Result<Accepted, Refusal> {
+    if user.user.is_banned(now) {
+        return Err(Refusal::BannedUser);
+    }
+    Ok(Accepted { user, first: FirstProof::Social, asks })
+}
+
+impl Accepted {
     #[must_use]
     pub fn user(&self) -> &UserSnapshot {
-        &self.0
+        &self.user
+    }
+
+    #[must_use]
+    pub fn first(&self) -> FirstProof {
+        self.first
     }
 
     /// Whether a second factor is owed.
     #[must_use]
     pub fn next(self) -> Next {
-        let proof = Proof::Password;
-        if proof.suffices_for(&self.0.user) {
-            Next::Authenticated(Authenticated { user: self.0, proof })
+        let proof = match (self.first, self.asks) {
+            (FirstProof::Password, _) => Proof::Password,
+            (FirstProof::Social, Asks::SecondFactor) => Proof::Social,
+            (FirstProof::Social, Asks::NothingMore) => Proof::SocialWithSecondFactor,
+        };
+        if proof.suffices_for(&self.user.user) {
+            Next::Authenticated(Authenticated { user: self.user, proof })
         } else {
             Next::AskGate(self)
         }
@@ -87,8 +117,11 @@ impl PasswordAccepted {
     pub fn after_gate(self, answer: GateAnswer) -> AfterGate {
         match answer {
             GateAnswer::DeviceTrusted { device } => {
-                let proof = Proof::PasswordOnTrustedDevice;
-                AfterGate::Authenticated(Authenticated { user: self.0, proof }, device)
+                let proof = match self.first {
+                    FirstProof::Password => Proof::PasswordOnTrustedDevice,
+                    FirstProof::Social => Proof::SocialOnTrustedDevice,
+                };
+                AfterGate::Authenticated(Authenticated { user: self.user, proof }, device)
             }
             GateAnswer::FactorOwed(owed) => AfterGate::FactorOwed(owed),
         }
@@ -151,6 +184,18 @@ mod tests {
             Err(Refusal::EmailNotVerified)
         );
         assert!(accept(unverified(), true, false, now()).is_ok());
+    }
+
+    #[test]
+    fn a_provider_is_a_second_factor_only_where_the_operator_says_so() {
+        let with_factor = || user(|user| user.two_factor_enabled = true).expect("some");
+        let next = |asks| accept_social(with_factor(), asks, now()).expect("accepted").next();
+        assert!(matches!(next(Asks::SecondFactor), Next::AskGate(_)));
+        let Next::Authenticated(authenticated) = next(Asks::NothingMore) else { panic!("asked") };
+        assert_eq!(authenticated.into_parts().1, Proof::SocialWithSecondFactor);
+        let banned = user(|user| user.banned = true).expect("some");
+        let judged = accept_social(banned, Asks::NothingMore, now()).map(|_| ());
+        assert_eq!(judged, Err(Refusal::BannedUser));
     }
 
     #[test]

@@ -69,7 +69,8 @@ pub async fn unlink_account(
 async fn unlink(app: &App, user: &UserId, id: &str) -> Result<Json<Status>, Error> {
     let mut tx = app.db.begin().await.doing("starting to unlink an account")?;
     users::lock(&mut *tx, user).await?;
-    check_unlink(&accounts::find_of_user(&mut *tx, user).await?, id)?;
+    let is_configured = |provider: &str| app.providers.named(provider).is_some();
+    check_unlink(&accounts::find_of_user(&mut *tx, user).await?, id, is_configured)?;
     accounts::delete(&mut *tx, user, id).await?;
     tx.commit().await.doing("unlinking an account")?;
     tracing::info!(target: "security", { user.id = %user, account.id = id }, "an account was unlinked");

@@ -15,5 +15,6 @@ pub mod send_verification_email;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
+pub mod social;
 pub mod update_user;
 pub mod verify_email;

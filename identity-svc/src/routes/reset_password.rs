@@ -30,7 +30,7 @@ use crate::{
     },
     promises::{self, SessionPromise},
     routes::{redirect::found, sign_up::unfit},
-    store::{accounts, users, verifications},
+    store::{accounts, social_accounts, users, verifications},
 };
 
 #[derive(ToSchema)]
@@ -190,12 +190,20 @@ async fn reset(
     let holder = verifications::consume(&mut *tx, Purpose::ResetPassword, token, None, now).await?;
     let user_id = holder.ok_or_else(invalid_token)?;
     verifications::revoke_all(&mut *tx, &user_id).await?;
-    let user = users::bump_version(&mut *tx, &user_id, now).await?;
+    // Who has the mail has the mailbox. An identity that did not prove as much may be
+    // somebody else's, and then so are the factors and passkeys.
+    let was_squatted = social_accounts::delete_unproved(&mut *tx, &user_id).await?;
+    let (user, reason) = if was_squatted {
+        let user = users::drop_second_factor(&mut *tx, &user_id, now).await?;
+        (user, RevokeReason::MailboxProved)
+    } else {
+        (users::bump_version(&mut *tx, &user_id, now).await?, RevokeReason::PasswordReset)
+    };
     let account = AccountId::mint(&mut rand::rng());
     accounts::set_password(&mut *tx, &account, &user_id, hash, now).await?;
     let name = user.user.name.clone();
     promises::mail(&mut *tx, &user, Template::PasswordChanged { name }).await?;
-    let promise = SessionPromise::revoke_user(&mut tx, user, RevokeReason::PasswordReset).await?;
+    let promise = SessionPromise::revoke_user(&mut tx, user, reason).await?;
     tx.commit().await.doing("committing a password reset")?;
 
     tracing::info!(target: "security", { user.id = %user_id }, "a password was reset by mail");

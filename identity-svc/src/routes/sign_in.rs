@@ -4,7 +4,7 @@
 //! before the right password looks alike. Whoever asks must not learn which
 //! addresses have accounts.
 
-use auth_types::{Email, UserId};
+use auth_types::{DeviceToken, Email, UserId};
 use axum::{Json, extract::State, response::IntoResponse};
 use contract::{
     Refusal,
@@ -85,6 +85,13 @@ pub struct FactorAsked {
     two_factor_methods: Vec<Method>,
 }
 
+impl FactorAsked {
+    #[must_use]
+    pub fn by(methods: Vec<Method>) -> Self {
+        Self { two_factor_redirect: true, two_factor_methods: methods }
+    }
+}
+
 struct SignIn {
     email: Email,
     password: SecretString,
@@ -125,7 +132,7 @@ pub async fn sign_in_email(
         SignedIn::FactorOwed(FactorOwed { challenge, methods }) => {
             let presented = cookies.presented_device(&headers, &user.id);
             let lines = cookies.start_challenge(&challenge, remember, &presented);
-            let asked = FactorAsked { two_factor_redirect: true, two_factor_methods: methods };
+            let asked = FactorAsked::by(methods);
             Ok(WithCookies(lines, Json(SignInAnswer::FactorAsked(asked)).into_response()))
         }
     }
@@ -180,12 +187,22 @@ async fn sign_in(
     if let Err(error) = renew_hash(app, &user.id, hash, asked.password).await {
         tracing::warn!(user.id = %user.id, ?error, "a password hash was not renewed; the next sign-in tries again");
     }
-    let device = match app.deployment.cookies.presented_device(headers, &user.id) {
+    let device = presented_device(app, headers, &user.id);
+    let signed_in =
+        sessions::after_first_proof(app, accepted, device, asked.remember, client).await?;
+    Ok((user, signed_in))
+}
+
+/// The trusted device that the browser claims to be to this user.
+pub(crate) fn presented_device(
+    app: &App,
+    headers: &HeaderMap,
+    user: &UserId,
+) -> Option<DeviceToken> {
+    match app.deployment.cookies.presented_device(headers, user) {
         PresentedDevice::Of(device) => Some(device),
         PresentedDevice::Foreign | PresentedDevice::Nothing => None,
-    };
-    let signed_in = sessions::after_password(app, accepted, device, asked.remember, client).await?;
-    Ok((user, signed_in))
+    }
 }
 
 /// Makes the hash of a right password anew, where it was made in another way than

@@ -12,18 +12,19 @@ use axum::{
 use contract::{Refusal, schema::Refused, user::User};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use service_kit::{Answered, Error, Now, Query, While, WithCookies};
+use service_kit::{Answered, Current, Error, Now, Query, While, WithCookies};
 use utoipa::ToSchema;
 
 use crate::{
     app::App,
+    mailbox,
     model::{redirect::with_error, verification::Claims},
     promises::SessionPromise,
     routes::{
         change_email,
         redirect::{Followed, found},
     },
-    store::users,
+    store::{social_accounts, users},
 };
 
 #[derive(ToSchema)]
@@ -84,20 +85,51 @@ async fn follow(
     if claims.update_to.is_some() {
         return change_email::follow(app, headers, followed, claims, now).await;
     }
-    verify(app, &claims, now).await?;
+    verify(app, headers, &claims, now).await?;
     Ok(WithCookies(Vec::new(), json!({ "status": true, "user": null })))
 }
 
-async fn verify(app: &App, claims: &Claims, now: Timestamp) -> Result<(), Error> {
+async fn verify(
+    app: &App,
+    headers: &HeaderMap,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<(), Error> {
     let user = users::find_by_email(&app.db, &claims.email).await?.ok_or(Refusal::UserNotFound)?;
     if user.user.id != claims.user_id {
         return Err(Refusal::InvalidToken.into());
     }
+    let is_squatted = is_squatted(app, headers, &user.user, now).await?;
     let mut tx = app.db.begin().await.doing("starting to verify an address")?;
     let verified = users::verify_email(&mut *tx, &claims.user_id, &claims.email, now).await?;
     let Some(verified) = verified else { return Ok(()) };
+    if is_squatted {
+        let proved = mailbox::by_mail(&mut tx, &claims.user_id, now).await?;
+        tx.commit().await.doing("verifying an address")?;
+        app.bell.ring();
+        return Ok(proved.sessions_end.keep(app).await?);
+    }
+    social_accounts::mark_proved(&mut *tx, &claims.user_id).await?;
     let promise = SessionPromise::user_changed(&mut *tx, verified).await?;
     tx.commit().await.doing("verifying an address")?;
     tracing::info!(user.id = %claims.user_id, "an address was verified");
     Ok(promise.keep(app).await?)
+}
+
+/// Whether somebody has set up more than a password under this address, by an identity that
+/// did not prove it or with a second factor, and whoever follows the link does not show to
+/// be them.
+async fn is_squatted(
+    app: &App,
+    headers: &HeaderMap,
+    user: &User,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let is_set_up =
+        user.two_factor_enabled || social_accounts::any_unproved(&app.db, &user.id).await?;
+    if user.email_verified || !is_set_up {
+        return Ok(false);
+    }
+    let (current, _) = Current::find_any(&app.bus, &app.deployment.cookies, headers, now).await?;
+    Ok(current.is_none_or(|current| current.live.user.id != user.id))
 }

@@ -18,6 +18,7 @@ struct Row {
     created_at: Timestamp,
     updated_at: Timestamp,
     has_password: bool,
+    scope: Option<String>,
 }
 
 impl From<Row> for Account {
@@ -29,17 +30,23 @@ impl From<Row> for Account {
             user_id: row.user_id,
             created_at: row.created_at,
             updated_at: row.updated_at,
-            scopes: Vec::new(),
+            scopes: scopes(row.scope.as_deref()),
             has_password: row.has_password,
         }
     }
+}
+
+/// As they are stored: separated by commas.
+pub(super) fn scopes(stored: Option<&str>) -> Vec<String> {
+    let scopes = stored.unwrap_or_default().split(',').filter(|scope| !scope.is_empty());
+    scopes.map(str::to_owned).collect()
 }
 
 /// All accounts of a user, oldest first.
 pub async fn find_of_user(db: impl PgExecutor<'_>, user: &UserId) -> Result<Vec<Account>, Fault> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, account_id, provider_id, user_id, created_at, updated_at, \
-                password IS NOT NULL AS has_password \
+                password IS NOT NULL AS has_password, scope \
            FROM identity.account WHERE user_id = $1 ORDER BY created_at, id",
     )
     .bind(user)
@@ -80,6 +87,17 @@ pub async fn replace_hash(
     .await
     .doing("renewing a password hash")
     .map(|_| ())
+}
+
+/// Takes a user's password away.
+pub async fn delete_password(db: impl PgExecutor<'_>, user: &UserId) -> Result<(), Fault> {
+    sqlx::query("DELETE FROM identity.account WHERE user_id = $1 AND provider_id = $2")
+        .bind(user)
+        .bind(CREDENTIAL)
+        .execute(db)
+        .await
+        .doing("deleting a password")
+        .map(|_| ())
 }
 
 /// Sets a user's password, creating the credential account if there is none.

@@ -258,6 +258,47 @@ pub async fn verify_email(
     Ok(row.map(Into::into))
 }
 
+/// Somebody has proved an address that nobody had proved before: it is theirs now, and
+/// the second factor of whoever was here before counts no more.
+pub async fn prove_address(
+    db: impl PgExecutor<'_>,
+    id: &UserId,
+    now: Timestamp,
+) -> Result<UserSnapshot, Fault> {
+    let row: Row = sqlx::query_as(concat!(
+        "UPDATE identity.user SET email_verified = true, two_factor_enabled = false, \
+                updated_at = $2, version = version + 1 \
+          WHERE id = $1 RETURNING ",
+        columns!()
+    ))
+    .bind(id)
+    .bind(now)
+    .fetch_one(db)
+    .await
+    .doing("taking an address for proved")?;
+    Ok(row.into())
+}
+
+/// The second factor of whoever was here before counts no more.
+pub async fn drop_second_factor(
+    db: impl PgExecutor<'_>,
+    id: &UserId,
+    now: Timestamp,
+) -> Result<UserSnapshot, Fault> {
+    let row: Row = sqlx::query_as(concat!(
+        "UPDATE identity.user SET two_factor_enabled = false, updated_at = $2, \
+                version = version + 1 \
+          WHERE id = $1 RETURNING ",
+        columns!()
+    ))
+    .bind(id)
+    .bind(now)
+    .fetch_one(db)
+    .await
+    .doing("dropping a second factor")?;
+    Ok(row.into())
+}
+
 /// Counts a change that is not in the row itself, such as a new password, so that
 /// sessions can be told apart by what came before it.
 pub async fn bump_version(

@@ -9,7 +9,7 @@
 //!
 //! Opening a session takes an `Authenticated`, and only the functions below make one.
 
-use contract::{session::Proof, user::UserSnapshot};
+use contract::{mfa::FirstProof, session::Proof, user::UserSnapshot};
 
 use crate::model::factor::Factor;
 
@@ -19,6 +19,17 @@ pub enum FirstFactor {
     Password,
     /// Without user verification: something they have, and no more.
     Passkey,
+    /// A social provider's word.
+    Social,
+}
+
+impl From<FirstProof> for FirstFactor {
+    fn from(first: FirstProof) -> Self {
+        match first {
+            FirstProof::Password => Self::Password,
+            FirstProof::Social => Self::Social,
+        }
+    }
 }
 
 impl FirstFactor {
@@ -32,6 +43,9 @@ impl FirstFactor {
             (Self::Passkey, Factor::Totp) => Proof::PasskeyAndTotp,
             (Self::Passkey, Factor::EmailCode) => Proof::PasskeyAndEmailCode,
             (Self::Passkey, Factor::BackupCode) => Proof::PasskeyAndBackupCode,
+            (Self::Social, Factor::Totp) => Proof::SocialAndTotp,
+            (Self::Social, Factor::EmailCode) => Proof::SocialAndEmailCode,
+            (Self::Social, Factor::BackupCode) => Proof::SocialAndBackupCode,
         }
     }
 }
@@ -129,12 +143,12 @@ mod tests {
     #[test]
     fn every_pair_of_factors_is_enough_and_every_first_one_alone_is_not() {
         let with_factor = user(true).user;
-        for first in [FirstFactor::Password, FirstFactor::Passkey] {
+        for first in [FirstFactor::Password, FirstFactor::Passkey, FirstFactor::Social] {
             for second in [Factor::Totp, Factor::EmailCode, Factor::BackupCode] {
                 assert!(first.and(second).suffices_for(&with_factor));
             }
         }
-        for alone in [Proof::Password, Proof::Passkey, Proof::SignUp] {
+        for alone in [Proof::Password, Proof::Passkey, Proof::Social, Proof::SignUp] {
             assert!(!alone.suffices_for(&with_factor) && alone.suffices_for(&user(false).user));
         }
     }

@@ -28,11 +28,13 @@ impl FirstFactor {
         match self {
             Self::Password => "password",
             Self::Passkey => "passkey",
+            Self::Social => "social",
         }
     }
 
     fn named(name: &str) -> Self {
-        if name == Self::Passkey.name() { Self::Passkey } else { Self::Password }
+        let known = [Self::Password, Self::Passkey, Self::Social];
+        known.into_iter().find(|first| first.name() == name).unwrap_or(Self::Password)
     }
 }
 

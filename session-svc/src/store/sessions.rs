@@ -113,6 +113,12 @@ fn name(proof: Proof) -> &'static str {
         Proof::PasskeyAndEmailCode => "passkey_and_email_code",
         Proof::PasskeyAndBackupCode => "passkey_and_backup_code",
         Proof::PasskeyRegistration => "passkey_registration",
+        Proof::Social => "social",
+        Proof::SocialWithSecondFactor => "social_with_second_factor",
+        Proof::SocialOnTrustedDevice => "social_on_trusted_device",
+        Proof::SocialAndTotp => "social_and_totp",
+        Proof::SocialAndEmailCode => "social_and_email_code",
+        Proof::SocialAndBackupCode => "social_and_backup_code",
     }
 }
 

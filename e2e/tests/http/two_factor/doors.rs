@@ -71,7 +71,11 @@ fn way(path: &str, scene: &Scene) -> Option<Way> {
         | "passkey/list-user-passkeys"
         | "passkey/update-passkey"
         | "passkey/delete-passkey"
-        | "open-api/generate-schema" => Way::No,
+        | "open-api/generate-schema"
+        // Tried by whom a provider vouches for: `social/two_factor.rs`.
+        | "sign-in/social"
+        | "callback/{id}"
+        | "link-social" => Way::No,
         _ if path.starts_with("admin/") => Way::No,
         _ => return None,
     })
