@@ -12,6 +12,14 @@ export async function makeAdmin(userId) {
   await query(sql, [userId]);
 }
 
+/** As if the user had followed the link that proves their address. */
+export async function proveAddress(userId) {
+  const sql = target.isOurs
+    ? 'UPDATE identity."user" SET email_verified = true, version = version + 1 WHERE id = $1'
+    : 'UPDATE "user" SET "emailVerified" = true WHERE id = $1';
+  await query(sql, [userId]);
+}
+
 /** An account at GitHub, as if linked earlier. Gives its id. */
 export async function linkAccount(userId) {
   const id = `linked-${userId}`;

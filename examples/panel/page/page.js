@@ -47,7 +47,19 @@ async function refresh() {
   }
   element('who').textContent = current.user.email;
   show('signed-in');
-  await listPasskeys();
+  await Promise.all([listAccounts(), listPasskeys()]);
+}
+
+async function listAccounts() {
+  const { data } = await auth.listAccounts();
+  element('accounts').replaceChildren(...(data ?? []).map(({ id, providerId }) => {
+    const item = document.createElement('li');
+    item.append(providerId, button('Remove', async () => {
+      told(await auth.unlinkAccount({ accountId: id }));
+      await listAccounts();
+    }));
+    return item;
+  }));
 }
 
 /** Goes on from a sign-in, unless a second factor is owed: then its form is there already. */
@@ -104,6 +116,18 @@ onClick('sign-in-with-passkey', async () => {
   await goOn(told(await auth.signIn.passkey()));
 });
 
+// The client itself sends the browser to the provider, which sends it back here.
+const here = location.pathname;
+const back = { callbackURL: here, errorCallbackURL: here };
+
+for (const start of document.querySelectorAll('[data-sign-in-with]')) {
+  start.addEventListener('click', async () => told(await auth.signIn.social({ provider: start.dataset.signInWith, ...back })));
+}
+
+for (const start of document.querySelectorAll('[data-add]')) {
+  start.addEventListener('click', async () => told(await auth.linkSocial({ provider: start.dataset.add, ...back })));
+}
+
 onSubmit('give-code', async (given) => {
   await goOn(told(await auth.twoFactor.verifyTotp(given)));
 });
@@ -137,4 +161,13 @@ onClick('sign-out', async () => {
   await refresh();
 });
 
-await refresh();
+/** What a provider's detour came to is in the query. */
+async function arrive() {
+  const query = new URLSearchParams(location.search);
+  history.replaceState(null, '', here);
+  if (query.has('error')) told({ error: { code: query.get('error'), message: query.get('error_description') ?? '' } });
+  if (query.has('twoFactorRedirect')) show('factor-owed');
+  else await refresh();
+}
+
+await arrive();
