@@ -121,7 +121,8 @@ async fn handshake(gateway: String, request: String) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(gateway).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    while !String::from_utf8_lossy(&answer).contains("auth_success") {
+    // The welcome ends with a brace; what comes after it is a ping.
+    while !(answer.ends_with(b"}") && String::from_utf8_lossy(&answer).contains("auth_success")) {
         ensure!(stream.read_buf(&mut answer).await? > 0, "closed after {answer:?}");
     }
     ensure!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));

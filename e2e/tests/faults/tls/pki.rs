@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use e2e::eventually;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -131,6 +132,12 @@ impl Pki {
 }
 
 impl Load {
+    pub(super) async fn has_answered(&self, count: usize) {
+        let enough =
+            eventually(|| async { (self.answered.load(Ordering::Acquire) >= count).then_some(()) });
+        enough.await.expect("requests are answered");
+    }
+
     /// How many requests were answered, and what became of the others.
     pub(super) async fn stop(&self) -> (usize, Vec<String>) {
         self.stop.store(true, Ordering::Release);
