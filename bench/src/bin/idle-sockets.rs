@@ -55,7 +55,7 @@ async fn main() -> Result<()> {
     }
     let opened_in = began.elapsed();
     let after = resident(&stack)?;
-    let answered = answer_a_ping(&mut sessions[1..]).await?;
+    let answered = answer_a_ping(&mut sessions).await?;
     let after_pings = resident(&stack)?;
     let closed_in = sign_out(&client, &urls, &mut sessions[0]).await?;
     let metrics = client.get(format!("{}/metrics", urls.admin[&Process::Gateway]));
