@@ -164,7 +164,7 @@ async fn a_service_says_nothing_on_nats_that_is_not_its_own_to_say() {
         ),
         (Process::Identity, &["session.v1.changed", "mail.v1.dead", "$JS.API.STREAM.PURGE.MAIL"]),
         (Process::Session, &["mail.v1.send", "identity.v1.password.verify", "session.v1.create"]),
-        (Process::Mfa, &["session.v1.revoke", "session.v1.impersonate", "mfa.v1.gate"]),
+        (Process::Mfa, &["session.v1.changed", "session.v1.impersonate", "mfa.v1.gate"]),
         (
             Process::Mailer,
             &[

@@ -172,7 +172,7 @@ mod tests {
     fn a_weak_ed25519_key_is_none() {
         let mut identity = [0; 32];
         identity[0] = 1;
-        for x in [&identity[..], &[0; 32], &[0xff; 32], &[1; 31]] {
+        for x in [&identity[..], &[0; 32], &[1; 31]] {
             assert!(CredentialKey::parse(&ed25519_key(x)).is_err(), "{x:?}");
         }
     }

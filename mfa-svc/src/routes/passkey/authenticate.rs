@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde_json::Value;
 use service_kit::{Answered, Client, Current, Error, Now, While, WithCookies, body::JsonBody};
 use utoipa::ToSchema;
+use webauthn_rs_core::proto::AuthenticationState;
 
 use crate::{
     app::App,
@@ -34,7 +35,7 @@ use crate::{
             relying_party::{Assertion, HandleRule},
         },
     },
-    routes::passkey::{CredentialDescriptor, timeout_millis},
+    routes::passkey::{CredentialDescriptor, consume, timeout_millis},
     sign_ins::{self, SignedIn},
     store::{
         ceremonies::{self, Kind},
@@ -212,16 +213,15 @@ async fn still_there(app: &App, passkey: &Passkey, signed_in: &SignedIn) -> Resu
     Err(not_found())
 }
 
-/// The ceremony is used up before anything is looked at, whatever comes of it.
+/// Which passkey it is, if its holder has shown that they have it.
 async fn assert(
     app: &App,
     response: &Value,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<(Passkey, Assertion), Error> {
-    let token = app.deployment.cookies.ceremony(headers).ok_or(Refusal::ChallengeNotFound)?;
-    let ceremony = ceremonies::consume(&app.db, token.digest(), Kind::Authentication, now).await?;
-    let ceremony = ceremony.ok_or(Refusal::ChallengeNotFound)?;
+    let kind = Kind::Authentication;
+    let ceremony = consume::<AuthenticationState>(app, headers, kind, now).await?;
     let passkey = match response["id"].as_str().and_then(credential_id) {
         Some(credential) => passkeys::find_by_credential(&app.db, &credential).await?,
         None => None,

@@ -4,10 +4,33 @@ pub mod authenticate;
 pub mod manage;
 pub mod register;
 
-use serde::Serialize;
+use auth_types::Timestamp;
+use contract::Refusal;
+use http::HeaderMap;
+use serde::{Serialize, de::DeserializeOwned};
+use service_kit::Error;
 use utoipa::ToSchema;
 
-use crate::model::{passkey::Passkey, webauthn::credential_name};
+use crate::{
+    app::App,
+    model::{passkey::Passkey, webauthn::credential_name},
+    store::ceremonies::{self, Ceremony, Kind},
+};
+
+/// The ceremony that this browser has begun. It is used up before anything of the response
+/// is looked at, whatever comes of it.
+async fn consume<S: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    kind: Kind,
+    now: Timestamp,
+) -> Result<Ceremony<S>, Error> {
+    let token = app.deployment.cookies.ceremony(headers).ok_or(Refusal::ChallengeNotFound)?;
+    // Many who come with one ceremony wait here, and not each with a connection to Postgres.
+    let _turn = app.turns.wait(token.digest()).await;
+    let ceremony = ceremonies::consume(&app.db, token.digest(), kind, now).await?;
+    ceremony.ok_or_else(|| Refusal::ChallengeNotFound.into())
+}
 
 /// A credential that a browser may look for (WebAuthn 3, 5.8.3).
 #[derive(Debug, Serialize, ToSchema)]

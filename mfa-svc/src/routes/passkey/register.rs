@@ -23,6 +23,7 @@ use service_kit::{
     fields::Fields,
 };
 use utoipa::{IntoParams, ToSchema};
+use webauthn_rs_core::proto::RegistrationState;
 
 use crate::{
     app::App,
@@ -33,7 +34,7 @@ use crate::{
         webauthn::{key::ALGORITHMS, relying_party, user_handle::UserHandle},
     },
     passkey_changes::Changed,
-    routes::passkey::{CredentialDescriptor, timeout_millis},
+    routes::passkey::{CredentialDescriptor, consume, timeout_millis},
     sign_ins,
     store::{
         ceremonies::{self, Kind},
@@ -296,9 +297,7 @@ async fn register(
     now: Timestamp,
 ) -> Result<Passkey, Error> {
     let user = &current.live.user.id;
-    let token = app.deployment.cookies.ceremony(headers).ok_or(Refusal::ChallengeNotFound)?;
-    let ceremony = ceremonies::consume(&app.db, token.digest(), Kind::Registration, now).await?;
-    let ceremony = ceremony.ok_or(Refusal::ChallengeNotFound)?;
+    let ceremony = consume::<RegistrationState>(app, headers, Kind::Registration, now).await?;
     if ceremony.user.as_ref() != Some(user) {
         return Err(Refusal::NotYourRegistration.into());
     }
