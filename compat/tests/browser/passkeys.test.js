@@ -34,8 +34,13 @@ async function visitorWithPasskey(options) {
   return visitor;
 }
 
-function listed({ page }, name) {
-  return page.getByRole('listitem').filter({ hasText: name }).waitFor();
+/** What the page lists of passkeys. */
+function items({ page }) {
+  return page.locator('#passkeys').getByRole('listitem');
+}
+
+function listed(visitor, name) {
+  return items(visitor).filter({ hasText: name }).waitFor();
 }
 
 /** Has the browser sign these options on the page that is open, as its scripts could. */
@@ -181,7 +186,7 @@ test('an authenticator is registered once', async () => {
   await visitor.passkeys.plugIn({ transport: 'usb' });
   await visitor.addPasskey('Key');
   await listed(visitor, 'Key');
-  assert.equal(await visitor.page.getByRole('listitem').count(), 2);
+  assert.equal(await items(visitor).count(), 2);
   await visitor.leave();
 });
 
@@ -193,8 +198,8 @@ test('a passkey is renamed, and deleted', async () => {
   page.once('dialog', (dialog) => dialog.accept('Old laptop'));
   await visitor.press('Rename');
   await listed(visitor, 'Old laptop');
-  await visitor.press('Delete');
-  await page.getByRole('listitem').waitFor({ state: 'detached' });
+  await items(visitor).getByRole('button', { name: 'Delete' }).click();
+  await items(visitor).waitFor({ state: 'detached' });
   await visitor.signOut();
   await visitor.press('Sign in with a passkey');
   await visitor.isTold('PASSKEY_NOT_FOUND');
