@@ -212,7 +212,7 @@ fn session_messages() {
         RevokeReason::UserRemoved,
         RevokeReason::MailboxProved,
     ];
-    keeps("session.v1.revoke-user.reasons", &all);
+    keeps("session.v1.revoke-user.reasons", &all.to_vec());
     let changed = SessionsChanged {
         revoked: vec![digest()],
         rewritten: vec![digest()],
@@ -253,7 +253,7 @@ fn mfa_messages() {
     let reasons =
         [ForgetReason::NewPassword, ForgetReason::SignedOutEverywhere, ForgetReason::Banned];
     keeps(ForgetDevices::SUBJECT, &ForgetDevices { user_id: user().id, reason: reasons[0] });
-    keeps("mfa.v1.user.forget-devices.reasons", &reasons);
+    keeps("mfa.v1.user.forget-devices.reasons", &reasons.to_vec());
     keeps(DeleteUser::SUBJECT, &DeleteUser { user_id: user().id });
     keeps(RemoveFactors::SUBJECT, &RemoveFactors { user_id: user().id });
 }

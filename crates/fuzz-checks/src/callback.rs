@@ -14,7 +14,9 @@ pub fn callback(bytes: &[u8]) {
         let landed = base.join(target).expect("what is allowed can be followed");
         let origin = landed.origin().ascii_serialization();
         assert!(trusted.contains(&origin), "{target:?} leads to {landed}");
-        assert!(!landed.path().starts_with("//"), "{target:?} leads to {landed}");
+        // Cut off from its origin, such a path would be another host.
+        let is_relative = target.starts_with('/');
+        assert!(!is_relative || !landed.path().starts_with("//"), "{target:?} leads to {landed}");
         assert!(!target.contains(['\r', '\n', '\0']), "{target:?} would end a header");
     }
 }

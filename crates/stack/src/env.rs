@@ -291,6 +291,6 @@ mod tests {
     fn the_routes_lead_to_the_panel() {
         let routes = routes(Ports::from_base(3000).expect("a good base"));
         assert!(routes.contains("address = \"127.0.0.1:3010\""), "{routes}");
-        assert_eq!(routes.matches("[[routes]]").count(), 7);
+        assert_eq!(routes.matches("[[routes]]").count(), 8);
     }
 }

@@ -35,7 +35,7 @@ fn queries(value: &Value) -> Vec<&str> {
 async fn pages(urls: &Urls) -> String {
     let mut pages = String::new();
     for (process, url) in &urls.admin {
-        if *process != Process::Panel {
+        if Process::ALL.contains(process) && *process != Process::Panel {
             let page = reqwest::get(format!("{url}/metrics")).await.expect("a page");
             pages.push_str(&page.text().await.expect("text"));
         }

@@ -45,9 +45,11 @@ async fn a_route_has_its_own_methods() {
     for path in ["/health", "/.well-known/jwks.json", "/api/ws/token", "/api/admin/status"] {
         browser.post(path, &json!({})).await.expect_error(404, "Not found");
     }
-    for path in ["/api/setup", "/api/admin/reset-password"] {
-        browser.get(path).await.expect_error(404, "Not found");
-    }
+    browser.get("/api/setup").await.expect_error(404, "Not found");
+    // Counted for each address, whatever the method.
+    let request = browser.request(Method::GET, "/api/admin/reset-password");
+    let request = request.header("x-forwarded-for", "198.51.100.77");
+    browser.send(request).await.expect_error(404, "Not found");
 }
 
 #[tokio::test]
