@@ -111,7 +111,7 @@ impl Connection {
     async fn answer(&mut self, said: Said) -> Value {
         match said {
             Said::Auth { token } => self.authenticate(&token).await,
-            Said::Subscribe { server_id } => self.subscribe(server_id),
+            Said::Subscribe { server_id } => self.subscribe(&server_id),
             Said::Unsubscribe { server_id } => {
                 self.servers.remove(&server_id);
                 json!({ "type": "unsubscribed", "serverId": server_id })
@@ -138,7 +138,7 @@ impl Connection {
         }
     }
 
-    fn subscribe(&mut self, server_id: String) -> Value {
+    fn subscribe(&mut self, server_id: &str) -> Value {
         let expired = self.until.is_some_and(|until| Instant::now() >= until);
         if self.user_id.is_none() || expired {
             return json!({ "type": "error", "error": "Authentication required to subscribe" });
@@ -146,7 +146,7 @@ impl Connection {
         if self.servers.len() >= SUBSCRIPTIONS {
             return json!({ "type": "error", "error": "Too many subscriptions" });
         }
-        self.servers.insert(server_id.clone());
+        self.servers.insert(server_id.to_owned());
         json!({ "type": "subscribed", "serverId": server_id })
     }
 }

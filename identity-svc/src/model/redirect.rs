@@ -20,7 +20,7 @@ pub fn with_query(callback: &str, pairs: &[(&str, &str)]) -> String {
     let mut address = address.to_owned();
     for (name, value) in pairs {
         address.push(separator);
-        address.push_str(&format!("{name}={}", component(value)));
+        address.extend([*name, "=", component(value).to_string().as_str()]);
         separator = '&';
     }
     address + &fragment

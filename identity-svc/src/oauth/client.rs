@@ -325,8 +325,8 @@ mod tests {
         });
         let github = read(github);
         assert_eq!(github.scopes, ["read:user", "user:email"]);
-        assert_eq!(github.access_token_expires_at, Some(now + Duration::from_secs(28800)));
-        assert_eq!(github.refresh_token_expires_at, Some(now + Duration::from_secs(15_897_600)));
+        assert_eq!(github.access_token_expires_at, Some(now + Duration::from_hours(8)));
+        assert_eq!(github.refresh_token_expires_at, Some(now + Duration::from_hours(4416)));
         let discord =
             read(json!({ "access_token": "x", "token_type": "Bearer", "scope": "identify email" }));
         assert_eq!(discord.scopes, ["identify", "email"]);

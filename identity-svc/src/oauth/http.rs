@@ -136,7 +136,7 @@ fn no_answer(error: hyper_util::client::legacy::Error) -> HttpError {
             || error
                 .downcast_ref::<io::Error>()
                 .and_then(io::Error::get_ref)
-                .is_some_and(|inner| inner.is::<NotPublic>())
+                .is_some_and(<dyn StdError + Send + Sync>::is::<NotPublic>)
         {
             return HttpError::PrivateAddress;
         }

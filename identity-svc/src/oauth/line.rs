@@ -29,7 +29,7 @@ use crate::{
 const FAILURES: u32 = 5;
 /// The while: it grows from the first to the second with each trial that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// Requests to one provider at once.
 const AT_ONCE: usize = 32;
 

@@ -35,6 +35,7 @@ pub struct ProviderAccount {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire (contract 4.18)")]
 pub struct AccessToken {
     access_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]

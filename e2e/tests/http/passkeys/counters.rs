@@ -11,7 +11,7 @@ async fn with_counter(scene: &Scene, passkey: &Passkey, counter: u32) -> Answer 
     let begun = eventually(|| async {
         let mut browser = scene.stranger();
         let answer = browser.get("/api/auth/passkey/generate-authenticate-options").await;
-        (!answer.is_clean_outage()).then(|| (browser, answer))
+        (!answer.is_clean_outage()).then_some((browser, answer))
     });
     let (mut browser, answer) = begun.await.expect("patience");
     let options = answer.expect(200).json();

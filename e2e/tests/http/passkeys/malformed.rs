@@ -246,7 +246,7 @@ async fn too_much_is_too_large() {
     let mut scene = Scene::new().await;
     let options = scene.register_options().await;
     let response =
-        Passkey::new(Algorithm::Es256).registration_of(&options, &scene.how(), &[0; 60_000]);
+        Passkey::new(Algorithm::Es256).registration_of(&options, &scene.how(), &vec![0; 60_000]);
     scene.verify_registration(&response).await.expect_code(413, "PAYLOAD_TOO_LARGE");
     let long = json!({ "id": "x".repeat(70_000) });
     let answer = verify_authentication(&mut scene.stranger(), &long).await;

@@ -217,14 +217,15 @@ async fn complete(
 ) -> Result<Ended, Stopped> {
     let now = caller.now;
     let is_issuer = provider.is_issuer(issuer.as_deref()).await;
-    if !is_issuer.map_err(|error| stopped_at(provider, error, SocialFailure::InvalidCode))? {
+    if !is_issuer.map_err(|error| stopped_at(provider, &error, SocialFailure::InvalidCode))? {
         return Err(SocialFailure::StateMismatch.into());
     }
     let tokens = provider.exchange(code, secrets, now).await;
-    let tokens = tokens.map_err(|error| stopped_at(provider, error, SocialFailure::InvalidCode))?;
+    let tokens =
+        tokens.map_err(|error| stopped_at(provider, &error, SocialFailure::InvalidCode))?;
     let vouched = provider.vouch(&tokens.secrets, &secrets.nonce, now).await;
-    let vouched =
-        vouched.map_err(|error| stopped_at(provider, error, SocialFailure::UnableToGetUserInfo))?;
+    let vouched = vouched
+        .map_err(|error| stopped_at(provider, &error, SocialFailure::UnableToGetUserInfo))?;
     if let Some(link) = &flow.link {
         check_session(app, link).await?;
         social::add_link(app, &vouched.profile, &tokens, link, now).await?;
@@ -242,10 +243,10 @@ async fn complete(
     Ok(Ended::SignedIn { cookies, location })
 }
 
-fn stopped_at(provider: &ProviderClient, error: ProviderError, failure: SocialFailure) -> Stopped {
+fn stopped_at(provider: &ProviderClient, error: &ProviderError, failure: SocialFailure) -> Stopped {
     tracing::warn!(
         target: "security",
-        { provider = provider.provider().name(), error = %Chain(&error), code = failure.code() },
+        { provider = provider.provider().name(), error = %Chain(error), code = failure.code() },
         "a social sign-in came to nothing"
     );
     failure.into()

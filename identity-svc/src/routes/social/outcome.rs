@@ -45,9 +45,10 @@ pub(super) async fn sign_in(
     let Caller { headers, client, now } = caller;
     let profile = &vouched.profile;
     let Found { user, is_new } = social::find_user(app, profile, tokens, sign_ups, now).await?;
-    let user = match user.user.banned {
-        true => users::lift_expired_ban(&app.db, &user.user.id, now).await?.unwrap_or(user),
-        false => user,
+    let user = if user.user.banned {
+        users::lift_expired_ban(&app.db, &user.user.id, now).await?.unwrap_or(user)
+    } else {
+        user
     };
     let accepted = accept_social(user, asks(app, profile.provider), now).map_err(Error::from)?;
     let user = accepted.user().user.clone();
