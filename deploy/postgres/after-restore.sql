@@ -11,12 +11,16 @@ DELETE FROM session.pending_revocation;
 -- Sign-ins that were under way, codes that were sent, browsers that are spared the factor.
 DELETE FROM mfa.challenge;
 DELETE FROM mfa.email_code;
+DELETE FROM mfa.passkey_ceremony;
+DELETE FROM identity.social_flow;
 DELETE FROM mfa.trusted_device;
 
 -- No code of an authenticator app counts that could have been used already.
 UPDATE mfa.two_factor
    SET last_used_step = greatest(last_used_step, floor(extract(epoch FROM now()) / 30)::bigint + 1);
 DELETE FROM mfa.backup_code;
+-- Those that are still as Better Auth wrote them.
+UPDATE mfa.two_factor SET imported_backup_codes = NULL;
 
 -- Links for verifying an address or resetting a password, and mails that hold them.
 DELETE FROM identity.verification;
