@@ -54,6 +54,7 @@ fn given(name: &str) -> Option<String> {
 }
 
 #[tokio::test]
+#[ignore = "takes minutes; run it by name with --run-ignored=all"]
 async fn services_are_replaced_one_by_one_and_nobody_notices() {
     let current = Options::new("").bin_dir;
     let previous = given("STELLAR_PREVIOUS_BIN_DIR").map_or_else(|| current.clone(), PathBuf::from);
