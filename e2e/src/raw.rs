@@ -17,21 +17,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends the bytes on a connection of their own and gives back everything that
 /// comes until the server closes it or is silent for a second.
 pub async fn raw_request(gateway_url: &str, request: &[u8]) -> String {
-    let mut wire = Wire::open(gateway_url).await;
-    assert!(wire.send(request).await, "the request is sent");
-    wire.listen(Duration::from_secs(1)).await;
+    let wire = exchange(gateway_url, request).await;
     String::from_utf8_lossy(&wire.received).into_owned()
 }
 
 /// The same, taken apart: every answer that came on the connection, in order.
 pub async fn raw_answers(gateway_url: &str, request: &str) -> Vec<Answer> {
-    let mut wire = Wire::open(gateway_url).await;
-    assert!(wire.send(request.as_bytes()).await, "the request is sent");
-    wire.listen(Duration::from_secs(1)).await;
+    let mut wire = exchange(gateway_url, request.as_bytes()).await;
     let answers = wire.answers_so_far();
     let rest = String::from_utf8_lossy(&wire.received);
     assert_eq!(rest, "", "no answer, or half of one");
     answers
+}
+
+/// Waits for as long as it takes to be answered at all, and then for all that follows.
+async fn exchange(gateway_url: &str, request: &[u8]) -> Wire {
+    let mut wire = Wire::open(gateway_url).await;
+    assert!(wire.send(request).await, "the request is sent");
+    if wire.read_some(PATIENCE).await.is_ok() {
+        wire.listen(Duration::from_secs(1)).await;
+    }
+    wire
 }
 
 /// What came instead of another answer.
