@@ -34,7 +34,7 @@ pub(super) fn answer(gateway: &Gateway, headers: &HeaderMap, ctx: &Ctx) -> Resul
         client_address: client,
         peer_address: peer,
         forwarded_for: (!forwarded_for.is_empty()).then_some(forwarded_for),
-        peer_is_trusted: gateway.trusted_proxies.iter().any(|network| network.contains(&peer)),
+        peer_is_trusted: ctx.behind_proxy,
         rate_limit: gateway.rate_limit,
         api_url: deployment.api_origin.clone(),
         frontend_url: deployment.frontend_origin.clone(),

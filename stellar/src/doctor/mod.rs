@@ -42,9 +42,9 @@ pub(crate) async fn examine(surroundings: &Surroundings) -> Vec<Finding> {
     };
     let (door, postgres, redis, nats, mail) = tokio::join!(
         within("door", door),
-        each("postgres", surroundings.named("DATABASE_URL"), postgres::examine),
-        each("redis", surroundings.named("REDIS_URL"), redis::examine),
-        each("nats", surroundings.named("NATS_URL"), nats::examine),
+        each("postgres", "DATABASE_URL", surroundings, postgres::examine),
+        each("redis", "REDIS_URL", surroundings, redis::examine),
+        each("nats", "NATS_URL", surroundings, nats::examine),
         within("mail", mail::examine(surroundings)),
     );
     findings.extend([door, postgres, redis, nats, mail].into_iter().flatten());
@@ -54,15 +54,16 @@ pub(crate) async fn examine(surroundings: &Surroundings) -> Vec<Finding> {
 /// One examination for each account that a store is known by.
 async fn each<F>(
     subject: &'static str,
-    accounts: Vec<surroundings::Named>,
+    ending: &str,
+    surroundings: &Surroundings,
     examine: impl Fn(surroundings::Named) -> F,
 ) -> Vec<Finding>
 where
     F: Future<Output = Vec<Finding>>,
 {
+    let accounts = surroundings.named(ending);
     if accounts.is_empty() {
-        let variable = format!("{}_URL is not set", subject.to_uppercase());
-        return vec![Finding::skipped(subject, &variable.replace("POSTGRES", "DATABASE"))];
+        return vec![Finding::skipped(subject, &format!("{ending} is not set"))];
     }
     let mut findings = Vec::new();
     for account in accounts {
