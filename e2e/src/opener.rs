@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use async_nats::{Client, ConnectOptions, ServerAddr};
-use auth_types::{Email, Roles, SessionToken, Timestamp, UserId};
+use auth_types::{SessionToken, Timestamp};
 use contract::{
     Answer, Call, RootSecrets,
     cookies::{Cookies, Remember},
     session::{ClientInfo, CreateSession, Lifetime, Proof},
-    user::{User, UserSnapshot},
+    user::UserSnapshot,
 };
 use stack::Urls;
 
@@ -61,23 +61,7 @@ impl Opener {
     /// Somebody whom only session-svc will know.
     #[must_use]
     pub fn user() -> UserSnapshot {
-        let id = UserId::mint(&mut rand::rng());
-        let now = Timestamp::parse("2026-01-01").expect("a date");
-        let user = User {
-            name: "Ann".into(),
-            email: Email::parse(&format!("{id}@example.com")).expect("an address"),
-            email_verified: true,
-            image: None,
-            created_at: now,
-            updated_at: now,
-            role: Roles::user(),
-            banned: false,
-            ban_reason: None,
-            ban_expires: None,
-            two_factor_enabled: false,
-            id,
-        };
-        UserSnapshot { version: 1, user }
+        testkit::user(Timestamp::parse("2026-01-01").expect("a date"))
     }
 
     pub async fn open(&self, user: &UserSnapshot) -> Opened {

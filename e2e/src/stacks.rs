@@ -1,6 +1,6 @@
 //! Which stack a test runs on.
 
-use std::sync::OnceLock;
+use std::{net::TcpListener, sync::OnceLock};
 
 use stack::{Options, Stack, Urls};
 use tempfile::TempDir;
@@ -24,9 +24,25 @@ pub async fn shared() -> Urls {
 
 /// A stack of the test's own, with the given environment. It ends with the test.
 pub async fn own_stack(env: &[(&str, &str)]) -> (Stack, TempDir) {
+    own_stack_with(env, |options| options).await
+}
+
+/// The same, with more than one gateway or other wishes.
+pub async fn own_stack_with(
+    env: &[(&str, &str)],
+    wishes: impl FnOnce(Options) -> Options,
+) -> (Stack, TempDir) {
     let dir = tempfile::tempdir().expect("a directory");
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let options = Options { quiet: true, env, ..Options::new(dir.path()) };
-    let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("the stack: {error:#}"));
+    let stack =
+        Stack::start(wishes(options)).await.unwrap_or_else(|error| panic!("the stack: {error:#}"));
     (stack, dir)
+}
+
+/// A port that nobody listens at just now.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("it is bound").port()
 }

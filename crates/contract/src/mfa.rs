@@ -71,6 +71,21 @@ pub enum Method {
     Otp,
 }
 
+/// What a client is told when one factor was right and a second is owed (contract 6.3).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FactorAsked {
+    two_factor_redirect: bool,
+    two_factor_methods: Vec<Method>,
+}
+
+impl FactorAsked {
+    #[must_use]
+    pub fn by(methods: Vec<Method>) -> Self {
+        Self { two_factor_redirect: true, two_factor_methods: methods }
+    }
+}
+
 impl Call for Gate {
     const SUBJECT: &'static str = "mfa.v1.gate";
     type Reply = GateAnswer;

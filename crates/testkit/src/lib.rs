@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use auth_types::{Clock, SystemClock, Timestamp};
+use auth_types::{Clock, Email, Roles, SystemClock, Timestamp, UserId};
+use contract::user::{User, UserSnapshot};
 use service_kit::Env;
 use stack::{Options, Process, Stack};
 use tempfile::TempDir;
@@ -31,6 +32,27 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Somebody new, with an address that is proved and nothing else that is special.
+#[must_use]
+pub fn user(now: Timestamp) -> UserSnapshot {
+    let id = UserId::mint(&mut rand::rng());
+    let user = User {
+        name: "Ann".into(),
+        email: Email::parse(&format!("{id}@example.com")).expect("an address"),
+        email_verified: true,
+        image: None,
+        created_at: now,
+        updated_at: now,
+        role: Roles::user(),
+        banned: false,
+        ban_reason: None,
+        ban_expires: None,
+        two_factor_enabled: false,
+        id,
+    };
+    UserSnapshot { version: 1, user }
 }
 
 /// Postgres, Redis and NATS of a test's own. They end with it.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use e2e::{Answer, Browser, eventually, own_stack};
+use e2e::{Answer, Browser, eventually, own_stack_with};
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use stack::{Process, Stack};
@@ -16,12 +16,21 @@ pub(crate) struct Application {
 
 impl Application {
     pub(crate) async fn start(routes: &str, env: &[(&str, &str)]) -> Self {
+        Self::start_with_gateways(1, routes, env).await
+    }
+
+    pub(crate) async fn start_with_gateways(
+        gateways: usize,
+        routes: &str,
+        env: &[(&str, &str)],
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("routes.toml");
         std::fs::write(&file, routes).expect("written");
         let name = file.display().to_string();
         let env = [&[("ROUTES_FILE", name.as_str())], env].concat();
-        let (stack, of_stack) = own_stack(&env).await;
+        let (stack, of_stack) =
+            own_stack_with(&env, |options| options.with_replicas(gateways, 1)).await;
         Self { stack, file, _dirs: [dir, of_stack] }
     }
 

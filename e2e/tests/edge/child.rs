@@ -1,15 +1,10 @@
 //! Processes that a test starts beside its stack. They end with the test.
 
-use std::{collections::HashMap, ffi::OsString, net::TcpListener, path::Path, process::Stdio};
+use std::{collections::HashMap, ffi::OsString, path::Path, process::Stdio};
 
+use e2e::free_port;
 use stack::{Process, Stack, bin_dir};
 use tokio::process::{Child, Command};
-
-/// A port that nobody listens at just now.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
-}
 
 pub(crate) fn start(program: &Path, args: &[&str], env: &HashMap<OsString, OsString>) -> Child {
     let mut command = Command::new(program);

@@ -278,7 +278,7 @@ impl Fronted {
     /// `start` gets the configuration of the example, with the stack's ports.
     async fn by(example: &str, start: impl FnOnce(PathBuf, &TempDir) -> Child) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let port = child::free_port();
+        let port = e2e::free_port();
         // Its own address, so that the origin of its pages is ours.
         let frontend = format!("http://localhost:{port}");
         let (stack, of_stack) = own_stack(&[("FRONTEND_URL", &frontend)]).await;

@@ -1,6 +1,6 @@
 //! Limits over several gateways, and what every answer says of them.
 
-use e2e::{Answer, Browser};
+use e2e::{Answer, Browser, eventually};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -8,23 +8,22 @@ use stack::Process;
 
 use crate::{
     application::Application,
-    child,
     upstream::{Manner, Upstream},
 };
 
 const SIGN_IN: &str = "/api/auth/sign-in/email";
 
 /// A stack with limits, an upstream at `/app`, and a second gateway.
-async fn two_gateways() -> (Application, Upstream, tokio::process::Child, String) {
+async fn two_gateways() -> (Application, Upstream, String) {
     let upstream = Upstream::start(Manner::Answers(200)).await;
     let file = format!(
         "[upstreams.app]\naddress = \"{}\"\n\
          [[routes]]\nprefix = \"/app\"\nupstream = \"app\"\npolicy = \"public\"\n",
         upstream.address
     );
-    let app = Application::start(&file, &[("RATE_LIMIT", "on")]).await;
-    let (gateway, port) = child::another(&app.stack, Process::Gateway).await;
-    (app, upstream, gateway, format!("http://127.0.0.1:{port}"))
+    let app = Application::start_with_gateways(2, &file, &[("RATE_LIMIT", "on")]).await;
+    let second = app.stack.urls().gateways[1].clone();
+    (app, upstream, second)
 }
 
 async fn ask(gateway: &str, method: Method, path: &str, address: &str) -> Answer {
@@ -42,7 +41,7 @@ fn limited(answers: &[Answer]) -> usize {
 
 #[tokio::test]
 async fn two_gateways_have_one_limit() {
-    let (app, _upstream, _gateway, second) = two_gateways().await;
+    let (app, _upstream, second) = two_gateways().await;
     let first = app.stack.urls().gateway_url.clone();
     let both = [&first, &second];
     // In turn, and all at once.
@@ -60,7 +59,7 @@ async fn two_gateways_have_one_limit() {
 
 #[tokio::test]
 async fn without_redis_each_gateway_allows_less() {
-    let (app, _upstream, _gateway, second) = two_gateways().await;
+    let (app, _upstream, second) = two_gateways().await;
     let first = app.stack.urls().gateway_url.clone();
     app.stack.kill(Process::Redis).await;
     for gateway in [&first, &second] {
@@ -74,6 +73,17 @@ async fn without_redis_each_gateway_allows_less() {
     assert_eq!(fallback, Some(20));
     app.stack.launch(Process::Redis).await;
     app.stack.wait_ready().await.expect("ready again");
+    // From another address each time, for each try is counted.
+    let mut tries = 0..;
+    let together = eventually(|| {
+        let address = format!("203.0.113.{}", tries.next().unwrap_or_default());
+        let first = &first;
+        async move {
+            let answer = ask(first, Method::POST, SIGN_IN, &address).await;
+            (answer.header("x-ratelimit-limit") == Some("3")).then_some(())
+        }
+    });
+    together.await.expect("the gateways count together again");
     let asked = (0..20).map(|_| ask(&first, Method::POST, SIGN_IN, "198.51.100.9"));
     assert_eq!(limited(&join_all(asked).await), 17);
 }
@@ -81,7 +91,7 @@ async fn without_redis_each_gateway_allows_less() {
 /// Whatever is answered, and by whom.
 #[tokio::test]
 async fn every_answer_says_what_is_left() {
-    let (app, _upstream, _gateway, _) = two_gateways().await;
+    let (app, _upstream, _) = two_gateways().await;
     let gateway = app.stack.urls().gateway_url.clone();
     for (method, path, status, limit) in [
         (Method::GET, "/health", 200, "100"),
@@ -112,7 +122,7 @@ async fn every_answer_says_what_is_left() {
 /// A token in a path, a slash, a parameter and the case make no other bucket.
 #[tokio::test]
 async fn spellings_share_a_bucket() {
-    let (app, _upstream, _gateway, _) = two_gateways().await;
+    let (app, _upstream, _) = two_gateways().await;
     let gateway = app.stack.urls().gateway_url.clone();
     let mut refused = 0;
     for guess in 0..120 {
@@ -136,7 +146,7 @@ async fn spellings_share_a_bucket() {
 /// in, so what it answers from memory does not ask there.
 #[tokio::test]
 async fn a_frozen_redis_does_not_stop_what_is_counted_here() {
-    let (app, _upstream, _gateway, _) = two_gateways().await;
+    let (app, _upstream, _) = two_gateways().await;
     let mut browser = Browser::new(app.stack.urls());
     app.stack.pause(Process::Redis);
     for remaining in (90..100).rev() {

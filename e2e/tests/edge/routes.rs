@@ -1,6 +1,6 @@
 //! What a route asks of a request: method, policy, size, how often.
 
-use e2e::{Browser, PASSWORD, Stores, User, raw_answers, text};
+use e2e::{Browser, PASSWORD, Stores, User, eventually, raw_answers, text};
 use reqwest::Method;
 use serde_json::json;
 
@@ -219,8 +219,12 @@ async fn a_route_may_lead_to_one_upstream_and_its_neighbour_to_another() {
     let app = Application::start(&file, &[]).await;
     app.get("/a").await.expect(200);
     app.get("/a/b/c").await.expect(201);
-    let log = std::fs::read_to_string(app.stack.log_file(stack::Process::Gateway)).expect("a log");
-    assert!(log.contains("route=\"/a/b\"") && log.contains("upstream=\"other\""), "{log}");
+    // The line is written once the answer has left.
+    let file = app.stack.log_file(stack::Process::Gateway);
+    let log = || std::fs::read_to_string(&file).expect("a log");
+    let written = eventually(|| async { log().contains("route=\"/a/b\"").then_some(()) });
+    written.await.unwrap_or_else(|| panic!("{}", log()));
+    assert!(log().contains("upstream=\"other\""), "{}", log());
 }
 
 /// The stack's own file: every path and policy of the example panel.

@@ -159,7 +159,7 @@ async fn another_address_is_tried_and_a_refused_connection_costs_nobody_anything
     let good = Upstream::start(Manner::Answers(200)).await;
     let config = format!(
         "addresses = [\"127.0.0.1:{}\", \"{}\"]{NO_EJECTION}",
-        child::free_port(),
+        e2e::free_port(),
         good.address
     );
     let app = Application::start(&routes(&config, "retries = 0"), &[]).await;
@@ -175,7 +175,7 @@ async fn another_address_is_tried_and_a_refused_connection_costs_nobody_anything
 
 #[tokio::test]
 async fn an_upstream_that_is_not_there_is_a_502() {
-    let config = format!("address = \"127.0.0.1:{}\"", child::free_port());
+    let config = format!("address = \"127.0.0.1:{}\"", e2e::free_port());
     let app = Application::start(&routes(&config, ""), &[]).await;
     app.get("/app").await.expect_error(502, "The upstream did not answer");
     let config = "address = \"nowhere.invalid:80\"";

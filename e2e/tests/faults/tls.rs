@@ -124,7 +124,7 @@ async fn a_certificate_that_was_renewed_is_found_and_one_that_does_not_fit_is_no
 
 #[tokio::test]
 async fn plain_http_is_sent_to_the_api_whatever_its_host_says() {
-    let port = pki::free_port();
+    let port = e2e::free_port();
     let address = format!("127.0.0.1:{port}");
     let served = served(&[("REDIRECT_LISTEN_ADDR", &address)]).await;
     let request = "GET /a/b?c=d HTTP/1.1\r\nHost: evil.example\r\n\r\n";

@@ -9,7 +9,7 @@ use axum::{Json, extract::State, response::IntoResponse};
 use contract::{
     Refusal,
     cookies::{PresentedDevice, Remember},
-    mfa::{FactorOwed, Method},
+    mfa::{FactorAsked, FactorOwed},
     schema::Refused,
     session::SessionOpened,
     user::User,
@@ -76,21 +76,6 @@ pub struct SignedInUser {
     url: Option<String>,
     token: String,
     user: User,
-}
-
-/// The password was right; a second factor is owed.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FactorAsked {
-    two_factor_redirect: bool,
-    two_factor_methods: Vec<Method>,
-}
-
-impl FactorAsked {
-    #[must_use]
-    pub fn by(methods: Vec<Method>) -> Self {
-        Self { two_factor_redirect: true, two_factor_methods: methods }
-    }
 }
 
 struct SignIn {

@@ -19,6 +19,18 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
+/// A change of the user `$1` at `$2`, for [`apply`].
+macro_rules! change {
+    ($set:literal) => {
+        concat!(
+            "UPDATE identity.user SET ",
+            $set,
+            "updated_at = $2, version = version + 1 WHERE id = $1 RETURNING ",
+            columns!()
+        )
+    };
+}
+
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     id: UserId,
@@ -265,18 +277,8 @@ pub async fn prove_address(
     id: &UserId,
     now: Timestamp,
 ) -> Result<UserSnapshot, Fault> {
-    let row: Row = sqlx::query_as(concat!(
-        "UPDATE identity.user SET email_verified = true, two_factor_enabled = false, \
-                updated_at = $2, version = version + 1 \
-          WHERE id = $1 RETURNING ",
-        columns!()
-    ))
-    .bind(id)
-    .bind(now)
-    .fetch_one(db)
-    .await
-    .doing("taking an address for proved")?;
-    Ok(row.into())
+    let change = change!("email_verified = true, two_factor_enabled = false, ");
+    apply(db, change, id, now).await.doing("taking an address for proved")
 }
 
 /// The second factor of whoever was here before counts no more.
@@ -285,18 +287,8 @@ pub async fn drop_second_factor(
     id: &UserId,
     now: Timestamp,
 ) -> Result<UserSnapshot, Fault> {
-    let row: Row = sqlx::query_as(concat!(
-        "UPDATE identity.user SET two_factor_enabled = false, updated_at = $2, \
-                version = version + 1 \
-          WHERE id = $1 RETURNING ",
-        columns!()
-    ))
-    .bind(id)
-    .bind(now)
-    .fetch_one(db)
-    .await
-    .doing("dropping a second factor")?;
-    Ok(row.into())
+    let change = change!("two_factor_enabled = false, ");
+    apply(db, change, id, now).await.doing("dropping a second factor")
 }
 
 /// Counts a change that is not in the row itself, such as a new password, so that
@@ -306,15 +298,16 @@ pub async fn bump_version(
     id: &UserId,
     now: Timestamp,
 ) -> Result<UserSnapshot, Fault> {
-    let row: Row = sqlx::query_as(concat!(
-        "UPDATE identity.user SET updated_at = $2, version = version + 1 WHERE id = $1 RETURNING ",
-        columns!()
-    ))
-    .bind(id)
-    .bind(now)
-    .fetch_one(db)
-    .await
-    .doing("counting a change of a user")?;
+    apply(db, change!(""), id, now).await.doing("counting a change of a user")
+}
+
+async fn apply(
+    db: impl PgExecutor<'_>,
+    change: &'static str,
+    id: &UserId,
+    now: Timestamp,
+) -> Result<UserSnapshot, sqlx::Error> {
+    let row: Row = sqlx::query_as(change).bind(id).bind(now).fetch_one(db).await?;
     Ok(row.into())
 }
 

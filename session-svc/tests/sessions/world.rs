@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use auth_types::{Email, Roles, TokenDigest, UserId};
+use auth_types::{Clock, TokenDigest};
 use contract::{
     session::{ClientInfo, CreateSession, Lifetime, Proof, SessionOpened},
     session_copy::key,
-    user::{User, UserSnapshot},
+    user::UserSnapshot,
 };
 use service_kit::{Error, Kit};
 use session_svc::{app::App, bus, config::Config};
@@ -47,24 +47,7 @@ impl World {
     }
 
     pub(crate) fn user(&self) -> UserSnapshot {
-        use auth_types::Clock;
-        let id = UserId::mint(&mut rand::rng());
-        let now = self.clock.now();
-        let user = User {
-            name: "Ann".into(),
-            email: Email::parse(&format!("{id}@example.com")).expect("an address"),
-            email_verified: true,
-            image: None,
-            created_at: now,
-            updated_at: now,
-            role: Roles::user(),
-            banned: false,
-            ban_reason: None,
-            ban_expires: None,
-            two_factor_enabled: false,
-            id,
-        };
-        UserSnapshot { version: 1, user }
+        testkit::user(self.clock.now())
     }
 
     /// What stands in Redis.

@@ -23,7 +23,7 @@ impl Replica {
     pub(crate) async fn of(primary: SocketAddr, users: &Path) -> Self {
         let primary = TcpProxy::to(primary).await;
         let dir = tempfile::tempdir().expect("a directory");
-        let port = free_port();
+        let port = e2e::free_port();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""]);
         command.args(["--masteruser", "operator", "--masterauth", PASSWORD]);
@@ -77,9 +77,4 @@ impl Replica {
         }
         alive
     }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::TcpListener,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -168,9 +167,4 @@ async fn exchange(connector: &TlsConnector, port: u16, request: &str) -> io::Res
 pub(super) fn port(urls: &Urls) -> u16 {
     let port = urls.gateway_url.rsplit(':').next().and_then(|port| port.parse().ok());
     port.expect("a port")
-}
-
-pub(super) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound").port()
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use contract::{
     Refusal,
-    mfa::FactorOwed,
+    mfa::{FactorAsked, FactorOwed},
     schema::{Problem, Refused},
     user::User,
 };
@@ -20,13 +20,10 @@ use crate::{
     app::App,
     model::social::{Provider, SocialFailure},
     oauth::{ProviderClient, ProviderError, Vouched},
-    routes::{
-        sign_in::FactorAsked,
-        social::{
-            outcome::{self, Caller, SocialSignIn},
-            request::{self, IdToken, SocialRequest},
-            start::{self, SentAway},
-        },
+    routes::social::{
+        outcome::{self, Caller, SocialSignIn},
+        request::{self, IdToken, SocialRequest},
+        start::{self, SentAway},
     },
     sessions::SignedIn,
     social::Stopped,

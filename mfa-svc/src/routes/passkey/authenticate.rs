@@ -12,7 +12,7 @@ use contract::{
     Refusal,
     cookies::PresentedDevice,
     identity::GetUser,
-    mfa::{FactorOwed, Method},
+    mfa::{FactorAsked, FactorOwed},
     schema::{Refused, SessionAndUser},
     session::{ClientInfo, Lifetime, RevokeSession},
     user::{User, UserSnapshot},
@@ -69,16 +69,8 @@ pub struct VerifyAuthentication {
 #[serde(untagged)]
 pub enum PasskeyAnswer<'a> {
     SignedIn(SessionAndUser<'a>),
+    /// The passkey was right, but did not say who holds it.
     FactorAsked(FactorAsked),
-}
-
-/// The passkey was right, but did not say who holds it; a second factor is owed.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = PasskeyFactorAsked)]
-pub struct FactorAsked {
-    two_factor_redirect: bool,
-    two_factor_methods: Vec<Method>,
 }
 
 /// Begins a sign-in with a passkey. No one has to say who they are.
@@ -170,7 +162,7 @@ pub async fn verify_authentication(
         SignedIn::FactorOwed(FactorOwed { challenge, methods }) => {
             let presented = cookies.presented_device(&headers, &user.id);
             let lines = cookies.start_challenge(&challenge, had, &presented);
-            let asked = FactorAsked { two_factor_redirect: true, two_factor_methods: methods };
+            let asked = FactorAsked::by(methods);
             Ok(WithCookies(lines, Json(PasskeyAnswer::FactorAsked(asked)).into_response()))
         }
     }
