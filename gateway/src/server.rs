@@ -28,7 +28,7 @@ use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
     sync::watch,
-    time::{Instant, interval, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -111,7 +111,9 @@ fn serve(config: Config) -> anyhow::Result<()> {
         })
         .collect();
     if let Some(inheritance) = inheritance {
-        control.block_on(until_ready(&kit));
+        if !control.block_on(kit.until_ready(READY)) {
+            tracing::warn!("taking over although not everything is ready");
+        }
         inheritance.ready()?;
     }
 
@@ -246,18 +248,6 @@ fn say_when_stopping(kit: &Kit, stopping: &Arc<AtomicBool>) {
             }
         }
     });
-}
-
-async fn until_ready(kit: &Kit) {
-    let ready = async {
-        let mut looks = interval(Duration::from_millis(50));
-        while !kit.readiness().missing().await.is_empty() {
-            looks.tick().await;
-        }
-    };
-    if timeout(READY, ready).await.is_err() {
-        tracing::warn!("taking over although not everything is ready");
-    }
 }
 
 /// As far as we may.

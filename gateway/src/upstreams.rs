@@ -26,7 +26,7 @@ impl Upstreams {
         kit: &Kit,
     ) -> Self {
         let upstream = |service: Service, address| {
-            Upstream::new(UpstreamConfig::plain(service.name(), address))
+            Upstream::new(UpstreamConfig::service(service.name(), address))
         };
         let upstreams = Self {
             identity: upstream(Service::Identity, identity),

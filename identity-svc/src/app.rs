@@ -9,8 +9,8 @@ use contract::{Purpose, origin::TrustedOrigins, permission::Permission, session:
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use service_kit::{
-    AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, admin_caller, clock_watch,
-    database, http_server, outbox::Bell, sealing::Sealer,
+    AdminCaller, Bus, Current, Deployment, Error, Kit, WithCookies, absence, admin_caller,
+    clock_watch, database, http_server, outbox::Bell, sealing::Sealer,
 };
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -182,6 +182,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     };
     promises::start(&app, &mut kit);
     credentials::start_purging(&app, &kit);
+    kit.until_ready(absence::PATIENCE).await;
     bus::serve(&app, &kit);
     clock_watch::start(app.db.clone(), app.clock.clone(), &mut kit);
     let gateway_key = app.deployment.secrets.gateway_key();

@@ -9,7 +9,7 @@ use contract::origin::TrustedOrigins;
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Bus, Current, Deployment, Error, Kit, WithCookies, clock_watch, database, http_server,
+    Bus, Current, Deployment, Error, Kit, WithCookies, absence, clock_watch, database, http_server,
     outbox::Bell,
 };
 use sqlx::PgPool;
@@ -135,6 +135,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
         deployment: config.deployment,
     };
     tracing::info!(rp.id = app.relying_party.id(), origins = ?app.relying_party.origins(), "passkeys are good here");
+    kit.until_ready(absence::PATIENCE).await;
     bus::serve(&app, &kit);
     promises::start(&app, &mut kit);
     purge::start(&app, &kit);

@@ -9,8 +9,8 @@ use contract::{origin::TrustedOrigins, permission::Permission, session::LiveSess
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use service_kit::{
-    AdminCaller, Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies, clock_watch,
-    current::Truth, database, http_server, outbox::Bell,
+    AdminCaller, Bus, Current, Deployment, Error, Fault, Kit, RedisLink, WithCookies, absence,
+    clock_watch, current::Truth, database, http_server, outbox::Bell,
 };
 use sqlx::PgPool;
 use utoipa::openapi::OpenApi;
@@ -74,7 +74,7 @@ impl App {
         Ok(Self {
             db: database::open(url, "session", sqlx::migrate!(), connections, kit)?,
             copies: Copies::new(RedisLink::start(config.redis_url.expose_secret(), kit)?),
-            receipts: Receipts::start(bus.clone(), metrics.clone(), kit).await?,
+            receipts: Receipts::start(bus.clone(), metrics.clone()).await?,
             bus,
             bell: Bell::default(),
             clock,
@@ -151,6 +151,7 @@ fn serve_bus(app: &App, kit: &Kit) {
 /// Starts everything, and returns when the service has been told to stop.
 pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     let app = App::open(&config, Arc::new(SystemClock), &mut kit).await?;
+    kit.until_ready(absence::PATIENCE).await;
     serve_bus(&app, &kit);
     promises::start(&app, &mut kit);
     clock_watch::start(app.db.clone(), app.clock.clone(), &mut kit);

@@ -18,7 +18,7 @@ use std::{
 use async_nats::{Message, Subscriber};
 use contract::revocation::{CEILING, Heartbeat, Instance, Receipt, SessionsChanged};
 use futures_util::{FutureExt, StreamExt};
-use service_kit::{Bus, Fault, Kit, While, fault::Chain};
+use service_kit::{Bus, Fault, While, fault::Chain};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, interval, sleep_until, timeout_at},
@@ -50,7 +50,7 @@ struct Opening {
 impl Receipts {
     /// Listens for as long as the service runs, also while it finishes what it has
     /// begun.
-    pub async fn start(bus: Bus, metrics: Metrics, kit: &Kit) -> Result<Self, Fault> {
+    pub async fn start(bus: Bus, metrics: Metrics) -> Result<Self, Fault> {
         let replica = Instance::mint();
         let (opening, openings) = mpsc::channel(OPENING);
         let desk = Desk {
@@ -62,7 +62,8 @@ impl Receipts {
             bus: bus.clone(),
             metrics: metrics.clone(),
         };
-        kit.spawn(desk.work());
+        // Not waited for when the service stops: those are who wait for it.
+        tokio::spawn(desk.work());
         Ok(Self { replica, next: Arc::default(), opening, bus, metrics })
     }
 

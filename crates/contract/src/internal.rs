@@ -1,6 +1,6 @@
 //! HTTP between the gateway, the services behind it and the tools beside it.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use auth_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,14 @@ pub const GATEWAY_KEY_HEADER: &str = "x-gateway-key";
 pub const CLIENT_ADDR_HEADER: &str = "x-client-addr";
 /// Names one request in every log line it leads to.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// The gateway does not use a connection to a service again that was idle for longer.
+pub const IDLE: Duration = Duration::from_millis(500);
+/// How long a service that stops still takes requests, each with the word that its
+/// connection will not be used again. It is longer than [`IDLE`], so that the gateway has
+/// left every connection by itself when they close, and no request is on its way to a
+/// closed one.
+pub const LEAVING: Duration = Duration::from_secs(1);
 
 /// Where the gateway tells `stellar doctor` what it sees of whoever asks.
 pub const DOCTOR_PATH: &str = "/auth/doctor";

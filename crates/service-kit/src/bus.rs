@@ -222,21 +222,21 @@ impl Bus {
         F: Fn(C) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<C::Reply, Error>> + Send,
     {
-        let (bus, handler, tasks, shutdown) =
-            (self.clone(), Arc::new(handler), kit.tasks().clone(), kit.shutdown().clone());
+        let (bus, handler, tasks, closing) =
+            (self.clone(), Arc::new(handler), kit.tasks().clone(), kit.closing().clone());
         let queue = kit.service().to_owned();
         kit.spawn(async move {
             let seats = Arc::new(Semaphore::new(CONCURRENCY));
             let mut requests = bus.subscribe::<C>(queue).await;
             let mut leaving = false;
-            while let Some(message) = next(&mut requests, &shutdown, &mut leaving).await {
+            while let Some(message) = next(&mut requests, &closing, &mut leaving).await {
                 let arrived = Instant::now();
                 let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { break };
                 let (bus, handler) = (bus.clone(), Arc::clone(&handler));
-                let shutdown = shutdown.clone();
+                let closing = closing.clone();
                 tasks.spawn(async move {
                     bus.answer(message, arrived, &*handler).await;
-                    if shutdown.is_cancelled() {
+                    if closing.is_cancelled() {
                         // The process may end before the answer has left by itself.
                         bus.client.flush().await.ok();
                     }
@@ -336,13 +336,13 @@ fn log(subject: &'static str, error: &Error) {
 /// requests go to a replica, and is given those that are on their way already.
 async fn next(
     requests: &mut async_nats::Subscriber,
-    shutdown: &tokio_util::sync::CancellationToken,
+    closing: &tokio_util::sync::CancellationToken,
     leaving: &mut bool,
 ) -> Option<Message> {
     if !*leaving {
         tokio::select! {
             message = requests.next() => return message,
-            () = shutdown.cancelled() => *leaving = true,
+            () = closing.cancelled() => *leaving = true,
         }
         if let Err(error) = requests.drain().await {
             tracing::debug!(%error, "could not unsubscribe");

@@ -26,10 +26,6 @@ use crate::{current, kit::Kit, metrics::HttpMetrics, request_id, trace};
 
 /// Largest body of an auth route, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
-/// How long a service that stops still takes requests, each with the word that its
-/// connection will not be used again. So the gateway has left by itself when the
-/// connections close, and no request is on its way to a closed one.
-const LEAVING: Duration = Duration::from_millis(500);
 /// A handler that takes longer is given up.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -62,20 +58,14 @@ pub async fn serve(
         .layer(middleware::from_fn_with_state(door, enter));
     let listener =
         TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
-    let stop = kit.shutdown().clone();
+    let closing = kit.closing().clone().cancelled_owned();
     kit.spawn(async move {
-        let server = axum::serve(listener, router).with_graceful_shutdown(has_left(stop));
+        let server = axum::serve(listener, router).with_graceful_shutdown(closing);
         if let Err(error) = server.await {
             tracing::error!(%error, "the server ended");
         }
     });
     Ok(())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a pause before the doors close")]
-async fn has_left(stop: CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(LEAVING).await;
 }
 
 /// Checks the key, names the request, logs and measures it.

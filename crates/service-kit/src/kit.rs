@@ -2,10 +2,11 @@
 
 use std::{io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
+use contract::internal::LEAVING;
 use prometheus_client::registry::Registry;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::timeout,
+    time::{Instant, interval, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,6 +21,9 @@ use crate::{
 /// How long a stopping service may take to finish what it has begun.
 const DRAIN: Duration = Duration::from_secs(8);
 
+/// How often a service that starts looks whether it is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// What libraries say at `info` is for their own developers. webauthn-rs calls it an error
 /// when a caller sends nonsense, which we log ourselves.
 const DEFAULT_FILTER: &str =
@@ -29,6 +33,7 @@ const DEFAULT_FILTER: &str =
 pub struct Kit {
     service: &'static str,
     shutdown: CancellationToken,
+    closing: CancellationToken,
     tasks: TaskTracker,
     readiness: Readiness,
     registry: Registry,
@@ -40,6 +45,7 @@ impl Kit {
         Self {
             service,
             shutdown: CancellationToken::new(),
+            closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             readiness: Readiness::default(),
             registry: Registry::default(),
@@ -55,6 +61,12 @@ impl Kit {
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
         &self.shutdown
+    }
+
+    /// Cancelled [`LEAVING`] later, when no more requests are taken.
+    #[must_use]
+    pub fn closing(&self) -> &CancellationToken {
+        &self.closing
     }
 
     #[must_use]
@@ -74,6 +86,21 @@ impl Kit {
     /// Runs beside the service, which waits for it when it stops.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
+    }
+
+    /// Waits until everything that the service asks for answers, but not for longer than
+    /// this. Says whether it does.
+    ///
+    /// Nobody is to be served before by a service that takes the place of another, when
+    /// its connections are only a moment away.
+    pub async fn until_ready(&self, patience: Duration) -> bool {
+        let ready = async {
+            let mut looks = interval(LOOK_EVERY);
+            while !self.readiness.missing().await.is_empty() {
+                looks.tick().await;
+            }
+        };
+        timeout(patience, ready).await.is_ok()
     }
 
     /// Serves the admin port. Called last: what registers later is not measured.
@@ -108,6 +135,11 @@ impl Kit {
         tracing::info!("stopping");
         self.shutdown.cancel();
         self.tasks.close();
+        let closing = self.closing.clone();
+        tokio::spawn(async move {
+            sleep_until(Instant::now() + LEAVING).await;
+            closing.cancel();
+        });
         if timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!(drain_secs = DRAIN.as_secs(), "stopped before everything was finished");
         }

@@ -18,6 +18,7 @@ mod revocations;
 mod rolling;
 mod social;
 mod stopping;
+mod successor;
 mod taken_over;
 mod tls;
 mod traces;

@@ -1,11 +1,8 @@
 //! A gateway that stops, or lets another take its place.
 
-use std::{
-    os::unix::process::CommandExt as _,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use e2e::{Browser, Handshake, eventually, own_stack};
@@ -14,9 +11,10 @@ use stack::{Process, Urls};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::{Child, Command},
     task::JoinSet,
 };
+
+use crate::successor::take_over;
 
 #[tokio::test]
 async fn sockets_are_told_to_come_again_and_requests_are_finished() {
@@ -71,20 +69,6 @@ async fn exchange(urls: &Urls) -> Result<(), String> {
     if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(format!("answer: {answer:?}")) }
 }
 
-/// A second gateway with the environment of the first.
-fn successor(pid: u32) -> Child {
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("it runs");
-    let pairs = environment.split(|byte| *byte == 0).filter_map(|pair| {
-        String::from_utf8(pair.to_vec())
-            .ok()?
-            .split_once('=')
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-    });
-    let mut command = std::process::Command::new(stack::bin_dir().join("gateway"));
-    command.env_clear().envs(pairs).process_group(0);
-    Command::from(command).kill_on_drop(true).spawn().expect("it starts")
-}
-
 /// Clients connect and ask all the while; one gateway after the other takes over.
 #[tokio::test]
 async fn a_new_gateway_takes_over_without_a_refused_connection() {
@@ -110,16 +94,8 @@ async fn a_new_gateway_takes_over_without_a_refused_connection() {
             }
         });
     }
-    let first = stack.pid(Process::Gateway).expect("it runs");
-    let mut second = successor(first);
-    // The stack starts its gateway again as soon as it is gone, and so a third one
-    // takes the second one's place.
-    let replaced = eventually(|| async { stack.pid(Process::Gateway).filter(|pid| *pid != first) });
-    replaced.await.expect("the first one ends by itself");
+    take_over(&stack, &stack::bin_dir().join("gateway")).await;
     assert_eq!(socket.closed().await, (1012, "the gateway restarts".to_owned()));
-    let ended = second.wait().await.expect("it ends by itself");
-    assert!(ended.success(), "{ended}");
-    stack.wait_ready().await.expect("the third one serves");
 
     stop.store(true, Ordering::Release);
     clients.join_all().await;
@@ -128,4 +104,18 @@ async fn a_new_gateway_takes_over_without_a_refused_connection() {
     assert!(answered > 100, "{answered}");
     assert!(user.browser.is_signed_in().await, "no session is lost");
     user.browser.post("/api/auth/sign-out", &json!({})).await.expect(200);
+}
+
+/// Whoever replaces a service waits for the old one to go.
+#[tokio::test]
+async fn a_service_with_nothing_left_to_do_is_gone_at_once() {
+    let (stack, _dir) = own_stack(&[]).await;
+    let mut user = Browser::new(stack.urls()).sign_up().await;
+    user.browser.post("/api/auth/sign-out", &json!({})).await.expect(200);
+    for service in [Process::Mailer, Process::Mfa, Process::Session, Process::Identity] {
+        stack.stop(service).await;
+        let log = std::fs::read_to_string(stack.log_file(service)).expect("its log");
+        assert!(log.contains("stopping"), "{service}: {log}");
+        assert!(!log.contains("stopped before everything was finished"), "{service}: {log}");
+    }
 }

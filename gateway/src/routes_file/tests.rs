@@ -36,6 +36,7 @@ fn what_is_not_said_has_a_default() {
     let [upstream] = &file.upstreams[..] else { panic!("one upstream") };
     assert_eq!(upstream.health, None);
     assert_eq!(upstream.ejection, EjectionConfig::default());
+    assert_eq!(upstream.idle, Duration::from_secs(4));
 }
 
 #[test]

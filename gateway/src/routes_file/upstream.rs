@@ -13,6 +13,8 @@ const MOST_WEIGHT: usize = 100;
 const MOST_ADDRESSES: usize = 256;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
+/// Servers keep a connection for longer than that, Node's for 5 s.
+const IDLE: Duration = Duration::from_secs(4);
 
 /// An application, and where it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct UpstreamConfig {
     pub addresses: Vec<Address>,
     pub health: Option<HealthConfig>,
     pub ejection: EjectionConfig,
+    /// A connection that was idle for longer is not used again.
+    pub idle: Duration,
 }
 
 /// `host:port`, looked up again and again, and its share of the traffic.
@@ -63,12 +67,13 @@ impl Default for EjectionConfig {
 impl UpstreamConfig {
     /// One address, asked for nothing but requests.
     #[must_use]
-    pub fn plain(name: &str, host_and_port: &str) -> Self {
+    pub fn service(name: &str, host_and_port: &str) -> Self {
         Self {
             name: name.into(),
             addresses: vec![Address { host_and_port: host_and_port.to_owned(), weight: 1 }],
             health: None,
             ejection: EjectionConfig::default(),
+            idle: contract::internal::IDLE,
         }
     }
 }
@@ -88,8 +93,9 @@ pub(super) fn read(name: &str, value: Value, problems: &mut Problems) -> Upstrea
     let addresses = addresses(&mut reader);
     let health = reader.inner("health").map(|reader| health(reader, name));
     let ejection = reader.inner("ejection").map(ejection).unwrap_or_default();
+    let idle = reader.take_duration("idle", SECOND / 100, HOUR).unwrap_or(IDLE);
     reader.finish();
-    UpstreamConfig { name: name.into(), addresses, health, ejection }
+    UpstreamConfig { name: name.into(), addresses, health, ejection, idle }
 }
 
 fn addresses(reader: &mut Reader<'_>) -> Vec<Address> {

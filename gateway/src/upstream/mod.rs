@@ -34,8 +34,6 @@ use crate::{
 
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
 const WRITE: Duration = Duration::from_secs(30);
-/// An idle connection is kept for less long than servers usually keep theirs.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// What speaks against an address; the first weighs most. Where all have some, the
 /// least counts.
@@ -102,7 +100,7 @@ impl Upstream {
         peer.options.total_connection_timeout = Some(timeouts.connect);
         peer.options.read_timeout = Some(timeouts.read);
         peer.options.write_timeout = Some(WRITE);
-        peer.options.idle_timeout = Some(IDLE);
+        peer.options.idle_timeout = Some(self.config.idle);
         Ok(Box::new(peer))
     }
 

@@ -6,7 +6,7 @@ fn address(last: u8) -> SocketAddr {
 }
 
 async fn upstream(weights: &[usize], failures: u32) -> Arc<Upstream> {
-    let mut config = UpstreamConfig::plain("panel", "");
+    let mut config = UpstreamConfig::service("panel", "");
     let addresses = weights.iter().zip(1..).map(|(weight, last): (_, u8)| Address {
         host_and_port: address(last).to_string(),
         weight: *weight,
@@ -53,7 +53,7 @@ async fn who_is_out_is_left_out_unless_all_are() {
 
 #[tokio::test]
 async fn a_name_that_cannot_be_looked_up_takes_nobody_else_along() {
-    let mut config = UpstreamConfig::plain("panel", "127.0.0.1:3010");
+    let mut config = UpstreamConfig::service("panel", "127.0.0.1:3010");
     config.addresses.push(Address { host_and_port: "nowhere.invalid:3010".into(), weight: 1 });
     let upstream = Upstream::new(config);
     assert_eq!(upstream.choose(&[], Instant::now()), None);
