@@ -42,8 +42,11 @@ use crate::{
     tls::Certificate,
 };
 
-/// How long requests that were taken may still run once we stop.
+/// How long requests that were taken may still run once we are told to stop: whoever
+/// told us kills us after ten seconds.
 const DRAIN: Duration = Duration::from_secs(7);
+/// The same once another gateway has taken over: nobody waits for us to go.
+const DRAIN_HANDED_OVER: Duration = Duration::from_mins(1);
 /// How long we wait to be ready before we take the place of another gateway.
 const READY: Duration = Duration::from_secs(30);
 /// A smaller buffer than pingora's for each connection: there may be many idle ones.
@@ -135,8 +138,12 @@ fn serve(config: Config) -> anyhow::Result<()> {
             }
             gateway.drain().await;
         };
-        if timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!(drain_secs = DRAIN.as_secs(), "stopped before everything was finished");
+        let drain = match why {
+            Stop::Signal => DRAIN,
+            Stop::HandedOver => DRAIN_HANDED_OVER,
+        };
+        if timeout(drain, drained).await.is_err() {
+            tracing::warn!(drain_secs = drain.as_secs(), "stopped before everything was finished");
         }
         kit.shutdown().cancel();
     });
