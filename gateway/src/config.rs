@@ -4,7 +4,11 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use secrecy::SecretString;
-use service_kit::{Deployment, Env, config::Switch};
+use service_kit::{
+    Deployment, Env,
+    config::Switch,
+    redis_link::{self, Servers},
+};
 
 use crate::{
     tls::Files,
@@ -14,7 +18,7 @@ use crate::{
 pub struct Config {
     pub listening: Listening,
     pub threads: usize,
-    pub redis_url: SecretString,
+    pub redis: Servers,
     pub nats_url: SecretString,
     pub identity_upstream: String,
     pub session_upstream: String,
@@ -99,7 +103,7 @@ impl Config {
         let listening = Listening::read(env);
         let cores = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         let threads = env.or("GATEWAY_THREADS", &cores, "threads that serve requests");
-        let redis_url = env.secret_url("REDIS_URL", "redis://:password@host:port");
+        let redis = env.secret("REDIS_URL", redis_link::FORMS, str::parse);
         let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
         let identity = env.or("IDENTITY_UPSTREAM", "127.0.0.1:3003", "host:port of identity-svc");
         let session = env.or("SESSION_UPSTREAM", "127.0.0.1:3005", "host:port of session-svc");
@@ -125,7 +129,7 @@ impl Config {
         Some(Self {
             listening: listening?,
             threads: threads?,
-            redis_url: redis_url?,
+            redis: redis?,
             nats_url: nats_url?,
             identity_upstream: identity?,
             session_upstream: session?,

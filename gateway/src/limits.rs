@@ -186,13 +186,13 @@ impl Limits {
     }
 
     async fn ask_redis(&self, key: &str, rule: Rule) -> Result<Allowance, Fault> {
-        let connected = self.link.get().doing("counting a request")?;
+        let mut connection = self.link.view().follow(key).doing("counting a request")?;
         let (allowed, count, resets_in): (bool, u32, i64) = self
             .script
             .key(key)
             .arg(rule.max)
             .arg(u64::try_from(rule.window.as_millis()).unwrap_or(u64::MAX))
-            .invoke_async(&mut connected.connection.clone())
+            .invoke_async(&mut connection)
             .await
             .doing("counting a request")?;
         Ok(allowance(rule, allowed, count, resets_in))

@@ -198,9 +198,10 @@ impl Sessions {
     }
 
     async fn read_copy(&self, digest: TokenDigest) -> Result<Option<Verdict>, Fault> {
-        let connected = self.link.get().doing("reading a session's copy")?;
+        let key = key(digest);
+        let connected = self.link.of(&key).doing("reading a session's copy")?;
         let copy: Option<String> = redis::cmd("GET")
-            .arg(key(digest))
+            .arg(key)
             .query_async(&mut connected.connection.clone())
             .await
             .doing("reading a session's copy")?;

@@ -61,8 +61,7 @@ impl Gateway {
         let endings = Arc::new(Endings::default());
         let cache = Arc::new(SessionCache::new(config.session_cache, Arc::clone(&endings)));
         let observer = Arc::clone(&cache) as Arc<dyn Observer>;
-        let url = config.redis_url.expose_secret();
-        let link = RedisLink::start_observed(url, session_copy::PREFIX, observer, kit)?;
+        let link = RedisLink::start_observed(config.redis, session_copy::PREFIX, observer, kit);
         let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
         let cookies = Arc::clone(&deployment.cookies);
         let websockets =

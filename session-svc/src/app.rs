@@ -73,7 +73,7 @@ impl App {
         let metrics = Metrics::register(kit.registry());
         Ok(Self {
             db: database::open(url, "session", sqlx::migrate!(), connections, kit)?,
-            copies: Copies::new(RedisLink::start(config.redis_url.expose_secret(), kit)?),
+            copies: Copies::new(RedisLink::start(config.redis.clone(), kit)),
             receipts: Receipts::start(bus.clone(), metrics.clone()).await?,
             bus,
             bell: Bell::default(),

@@ -3,14 +3,17 @@
 use std::net::SocketAddr;
 
 use secrecy::SecretString;
-use service_kit::{Deployment, Env};
+use service_kit::{
+    Deployment, Env,
+    redis_link::{self, Servers},
+};
 
 pub struct Config {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
     pub database_url: SecretString,
     pub database_connections: u32,
-    pub redis_url: SecretString,
+    pub redis: Servers,
     pub nats_url: SecretString,
     pub deployment: Deployment,
 }
@@ -23,7 +26,7 @@ impl Config {
         let database_url =
             env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
         let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
-        let redis_url = env.secret_url("REDIS_URL", "redis://:password@host:port");
+        let redis = env.secret("REDIS_URL", redis_link::FORMS, str::parse);
         let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
         let deployment = Deployment::read(env);
         Some(Self {
@@ -31,7 +34,7 @@ impl Config {
             admin: admin?,
             database_url: database_url?,
             database_connections: connections?,
-            redis_url: redis_url?,
+            redis: redis?,
             nats_url: nats_url?,
             deployment: deployment?,
         })

@@ -45,7 +45,7 @@ impl Fault {
                 return is_database_outage(error);
             }
             if let Some(error) = error.downcast_ref::<redis::RedisError>() {
-                return error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
+                return is_redis_outage(error);
             }
             if error.is::<BusError>() || error.is::<crate::redis_link::Away>() {
                 return true;
@@ -54,6 +54,30 @@ impl Fault {
         }
         false
     }
+}
+
+/// Whether it is away, or another one has taken over or is about to.
+fn is_redis_outage(error: &redis::RedisError) -> bool {
+    use redis::{ErrorKind::Server, ServerErrorKind as Kind};
+    let taken_over = matches!(
+        error.kind(),
+        Server(
+            Kind::Moved
+                | Kind::Ask
+                | Kind::TryAgain
+                | Kind::ClusterDown
+                | Kind::MasterDown
+                | Kind::ReadOnly
+                | Kind::BusyLoading
+        )
+    );
+    // Too few replicas listen (`min-replicas-to-write`).
+    let alone = error.code() == Some("NOREPLICAS");
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || taken_over
+        || alone
 }
 
 fn is_database_outage(error: &sqlx::Error) -> bool {
@@ -101,5 +125,26 @@ mod tests {
     fn a_pool_that_times_out_is_an_outage_and_a_bad_row_is_not() {
         assert!(Err::<(), _>(sqlx::Error::PoolTimedOut).doing("x").unwrap_err().is_outage());
         assert!(!Err::<(), _>(sqlx::Error::RowNotFound).doing("x").unwrap_err().is_outage());
+    }
+
+    #[test]
+    fn a_redis_that_has_been_replaced_is_an_outage_and_a_missing_permission_is_not() {
+        let fault = |said: &str| {
+            let said = redis::parse_redis_value(format!("-{said}\r\n").as_bytes());
+            said.and_then(redis::Value::extract_error).doing("x").unwrap_err()
+        };
+        for said in [
+            "MOVED 3999 127.0.0.1:6381",
+            "ASK 3999 127.0.0.1:6381",
+            "CLUSTERDOWN The cluster is down",
+            "READONLY You can't write against a read only replica.",
+            "LOADING Redis is loading the dataset in memory",
+            "NOREPLICAS Not enough good replicas to write.",
+        ] {
+            assert!(fault(said).is_outage(), "{said}");
+        }
+        for said in ["NOPERM no permissions", "WRONGTYPE Operation against a key", "ERR syntax"] {
+            assert!(!fault(said).is_outage(), "{said}");
+        }
     }
 }

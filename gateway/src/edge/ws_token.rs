@@ -54,14 +54,15 @@ impl WsTokens {
     }
 
     fn mint(&self, principal: &Principal, now: Timestamp) -> Result<String, Fault> {
-        let connected = self.link.get().doing("minting a ws-token")?;
+        let jti = random::text(&mut rand::rng(), random::ALPHANUMERIC, ID_LENGTH);
+        let connected = self.link.of(&key(&jti)).doing("minting a ws-token")?;
         let (iat, exp) = validity(now);
         let claims = WsClaims {
             iss: self.issuer.clone(),
             aud: WS_AUDIENCE.to_owned(),
             sub: principal.live().user.id.clone(),
             sid: principal.live().session.id.clone(),
-            jti: random::text(&mut rand::rng(), random::ALPHANUMERIC, ID_LENGTH),
+            jti,
             session_digest: principal.token.digest(),
             remembered_by: name(&connected.here),
             iat,
@@ -79,13 +80,14 @@ impl WsTokens {
 
     /// Uses a token up. Of any number of gateways that try at once, one gets `true`.
     pub async fn take(&self, claims: &WsClaims) -> Result<bool, Fault> {
-        let connected = self.link.get().doing("taking a ws-token")?;
+        let key = key(&claims.jti);
+        let connected = self.link.of(&key).doing("taking a ws-token")?;
         if claims.remembered_by != name(&connected.here) {
             return Ok(false);
         }
         let remembered_for = u64::try_from(LIFETIME.as_millis()).unwrap_or(0) + SKEW_MILLIS;
         let first: Option<String> = redis::cmd("SET")
-            .arg(format!("wst:1:{}", claims.jti))
+            .arg(key)
             .arg(1)
             .arg("NX")
             .arg("PX")
@@ -95,6 +97,11 @@ impl WsTokens {
             .doing("taking a ws-token")?;
         Ok(first.is_some())
     }
+}
+
+/// Where it is remembered that a token has been used.
+fn key(jti: &str) -> String {
+    format!("wst:1:{jti}")
 }
 
 /// A Redis and its reign, in few characters that tell nothing about it.

@@ -7,11 +7,9 @@ use contract::{
     session::LiveSession,
     session_copy::{SessionCopy, key},
 };
+use futures_util::future::join_all;
 use redis::Script;
-use service_kit::{
-    Fault, RedisLink, While,
-    redis_link::{Away, Connected},
-};
+use service_kit::{Fault, RedisLink, While, redis_link::View};
 
 use crate::store::pending_revocations::Pending;
 
@@ -35,53 +33,55 @@ impl Copies {
     /// replica) may have lost the word that the session was revoked meanwhile.
     #[must_use]
     pub fn pen(&self) -> Pen {
-        Pen { connected: self.link.get().ok(), put_live: Arc::clone(&self.put_live) }
+        Pen { view: self.link.view(), put_live: Arc::clone(&self.put_live) }
     }
 
     /// Replaces the copies of ended sessions by the word that they are revoked,
-    /// which stays until they would have expired by themselves.
+    /// which stays until they would have expired by themselves. What can be written is
+    /// written, whatever else cannot.
     pub async fn revoke(&self, ended: &[Pending], now: Timestamp) -> Result<(), Fault> {
-        let connected = self.link.get().doing("revoking copies")?;
         let revoked = serde_json::to_string(&SessionCopy::Revoked).doing("revoking copies")?;
-        let mut pipeline = redis::pipe();
-        for pending in ended {
+        let view = self.link.view();
+        let revoke = |pending: &Pending| {
+            let key = key(pending.digest());
             let until = pending.expires_at.max(now) + REVOKED_MARGIN;
-            pipeline
-                .cmd("SET")
-                .arg(key(pending.digest()))
-                .arg(&revoked)
-                .arg("PXAT")
-                .arg(until.unix_millis())
-                .ignore();
-        }
-        pipeline.query_async(&mut connected.connection.clone()).await.doing("revoking copies")
+            let mut set = redis::cmd("SET");
+            set.arg(&key).arg(&revoked).arg("PXAT").arg(until.unix_millis());
+            let way = view.follow(&key);
+            async move {
+                let mut way = way.doing("revoking a copy")?;
+                set.exec_async(&mut way).await.doing("revoking a copy")
+            }
+        };
+        join_all(ended.iter().map(revoke)).await.into_iter().collect()
     }
 }
 
 /// Writes copies of what is read after it was taken.
 pub struct Pen {
-    connected: Option<Arc<Connected>>,
+    view: Arc<View>,
     put_live: Arc<Script>,
 }
 
 impl Pen {
-    /// Writes a copy, unless the session was revoked or a newer copy is there.
+    /// Writes a copy, unless the session was revoked or a newer copy is there. One that
+    /// is on its way to another master of a cluster follows it, and is not believed there,
+    /// because it names the one that it was meant for.
     pub async fn put(&self, digest: TokenDigest, live: &LiveSession) -> Result<(), Fault> {
-        let connected = self.connected.as_ref().ok_or(Away).doing("writing a session's copy")?;
-        let copy = SessionCopy::Live {
-            written_under: connected.here.clone(),
-            live: Box::new(live.clone()),
-        };
+        let key = key(digest);
+        let here = &self.view.of(&key).doing("writing a session's copy")?.here;
+        let mut way = self.view.follow(&key).doing("writing a session's copy")?;
+        let copy = SessionCopy::Live { written_under: here.clone(), live: Box::new(live.clone()) };
         let value = serde_json::to_string(&copy).doing("writing a session's copy")?;
         let _outcome: String = self
             .put_live
-            .key(key(digest))
+            .key(key)
             .arg(value)
             .arg(live.session.expires_at.unix_millis())
-            .arg(connected.here.as_str())
+            .arg(here.as_str())
             .arg(live.version.session)
             .arg(live.version.user)
-            .invoke_async(&mut connected.connection.clone())
+            .invoke_async(&mut way)
             .await
             .doing("writing a session's copy")?;
         Ok(())
