@@ -1,12 +1,19 @@
 //! Redis makes sessions fast: may it be used as the gateway uses it, and does it
 //! keep what it is given.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 use auth_types::TokenDigest;
 use contract::session_copy;
-use redis::{AsyncCommands, RedisResult, aio::MultiplexedConnection};
+use redis::{
+    AsyncCommands, Client, ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind,
+    aio::MultiplexedConnection,
+};
 use secrecy::ExposeSecret;
+use service_kit::{
+    fault::Chain,
+    redis_link::{FORMS, Servers},
+};
 use time::OffsetDateTime;
 
 use super::{clock, finding::Finding, surroundings::Named};
@@ -16,36 +23,77 @@ const SUBJECT: &str = "redis";
 const OLDEST: u32 = 6;
 /// For the key that is written to see whether it may be.
 const PROBE_MILLIS: u64 = 1000;
+const PROBES: u32 = 500;
 
 pub(crate) async fn examine(account: Named) -> Vec<Finding> {
     let Named { variable, url } = account;
-    let Ok(client) = redis::Client::open(url.expose_secret()) else {
-        let mend = "expected redis://:password@host:port";
-        return vec![Finding::bad(SUBJECT, format!("{variable} is no address of Redis"), mend)];
-    };
-    let mut connection = match client.get_multiplexed_async_connection().await {
-        Ok(connection) => connection,
-        Err(error) => {
-            return vec![Finding::bad(
-                SUBJECT,
-                format!("{variable} cannot be reached: {error}"),
-                "see whether it runs, and whether address, user and password are right",
-            )];
+    let servers: Servers = match url.expose_secret().parse() {
+        Ok(servers) => servers,
+        Err(unfit) => {
+            let said = format!("{variable} is no address of Redis: {unfit}");
+            return vec![Finding::bad(SUBJECT, said, format!("expected {FORMS}"))];
         }
     };
-    look(&mut connection, &variable).await.unwrap_or_else(|error| {
+    let primaries = match servers.primaries().await {
+        Ok(primaries) => primaries,
+        Err(fault) => return vec![unreachable(&variable, &Chain(&fault))],
+    };
+    let mut findings: Vec<_> = few_sentinels(&servers, &variable).into_iter().collect();
+    let several = primaries.len() > 1;
+    for primary in primaries {
+        let name =
+            if several { format!("{variable} at {}", primary.addr()) } else { variable.clone() };
+        let mut found = examine_one(primary, &name).await;
+        for finding in found.iter_mut().filter(|found| !found.said.starts_with(&name)) {
+            if several {
+                finding.said = format!("{name}: {}", finding.said);
+            }
+        }
+        findings.extend(found);
+    }
+    findings
+}
+
+fn unreachable(name: &str, error: &dyn Display) -> Finding {
+    Finding::bad(
+        SUBJECT,
+        format!("{name} cannot be reached: {error}"),
+        "see whether it runs, and whether address, user and password are right",
+    )
+}
+
+/// A majority of two is both of them.
+fn few_sentinels(servers: &Servers, variable: &str) -> Option<Finding> {
+    let Servers::Sentinels(sentinels) = servers else { return None };
+    let count = sentinels.count();
+    (count < 3).then(|| {
+        Finding::warning(
+            SUBJECT,
+            format!("{variable} names {count} of the Sentinels"),
+            "name all, and have three at least: more than half of those named must agree",
+        )
+    })
+}
+
+async fn examine_one(primary: ConnectionInfo, name: &str) -> Vec<Finding> {
+    let connection = async { Client::open(primary)?.get_multiplexed_async_connection().await };
+    let mut connection = match connection.await {
+        Ok(connection) => connection,
+        Err(error) => return vec![unreachable(name, &error)],
+    };
+    look(&mut connection, name).await.unwrap_or_else(|error| {
         vec![Finding::bad(
             SUBJECT,
-            format!("{variable}: {error}"),
+            format!("{name}: {error}"),
             "give the account the commands and keys that deploy/redis/users.acl lists",
         )]
     })
 }
 
-async fn look(connection: &mut MultiplexedConnection, variable: &str) -> RedisResult<Vec<Finding>> {
+async fn look(connection: &mut MultiplexedConnection, name: &str) -> RedisResult<Vec<Finding>> {
     let text: String = redis::cmd("INFO").query_async(connection).await?;
     let info = facts(&text);
-    let mut findings = vec![version(&info, variable), eviction(&info), persistence(&info)];
+    let mut findings = vec![version(&info, name), eviction(&info), persistence(&info)];
     findings.push(agrees_on_time(connection).await?);
     findings.push(may_write(connection).await?);
     findings.extend(is_open(connection).await);
@@ -57,10 +105,10 @@ fn facts(info: &str) -> BTreeMap<&str, &str> {
     info.lines().filter_map(|line| line.trim_end().split_once(':')).collect()
 }
 
-fn version(info: &BTreeMap<&str, &str>, variable: &str) -> Finding {
+fn version(info: &BTreeMap<&str, &str>, name: &str) -> Finding {
     let version = info.get("redis_version").copied().unwrap_or("unknown");
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    let said = format!("{variable}: version {version}");
+    let said = format!("{name}: version {version}");
     if major.is_none_or(|major| major < OLDEST) {
         return Finding::bad(SUBJECT, said, format!("upgrade to {OLDEST} or newer"));
     }
@@ -110,8 +158,9 @@ async fn agrees_on_time(connection: &mut MultiplexedConnection) -> RedisResult<F
 
 /// Writes, reads and removes a session that nobody has.
 async fn may_write(connection: &mut MultiplexedConnection) -> RedisResult<Finding> {
-    let key = session_copy::key(TokenDigest::from(rand::random::<[u8; 32]>()));
-    let () = connection.pset_ex(&key, "doctor", PROBE_MILLIS).await?;
+    let Some(key) = write_one(connection).await? else {
+        return Ok(Finding::skipped(SUBJECT, "it has next to no keys of the cluster"));
+    };
     let back: Option<String> = connection.get(&key).await?;
     let () = connection.del(&key).await?;
     if back.as_deref() == Some("doctor") {
@@ -122,6 +171,18 @@ async fn may_write(connection: &mut MultiplexedConnection) -> RedisResult<Findin
         "what was written could not be read back",
         "give the services the primary's address, not a replica's",
     ))
+}
+
+/// A master of a cluster takes the keys of its slots only.
+async fn write_one(connection: &mut MultiplexedConnection) -> RedisResult<Option<String>> {
+    for _ in 0..PROBES {
+        let key = session_copy::key(TokenDigest::from(rand::random::<[u8; 32]>()));
+        match connection.pset_ex::<_, _, ()>(&key, "doctor", PROBE_MILLIS).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved) => {}
+            written => return written.map(|()| Some(key)),
+        }
+    }
+    Ok(None)
 }
 
 /// Whether strangers need no password.
