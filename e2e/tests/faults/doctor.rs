@@ -11,6 +11,8 @@ use tokio::{
     process::Command,
 };
 
+use crate::redis_servers::{RedisCluster, RedisSentinels};
+
 const SECRET: &str = "R6h0cVbW3zQp8nYtK2mXs5uJ7fLdA1eGw9";
 
 /// What is said of one thing.
@@ -143,6 +145,26 @@ async fn a_store_that_is_away_is_named_by_its_variable() {
         let named = complaints.iter().any(|(_, said)| said.contains(variable));
         assert!(named, "{process}: {complaints:?}");
     }
+}
+
+/// Whichever node it is told of, and whichever Redis the primary is by now.
+#[tokio::test]
+async fn every_primary_is_examined() {
+    let (stack, _dir) = own_stack(&[("BETTER_AUTH_SECRET", SECRET)]).await;
+    let cluster = RedisCluster::start().await;
+    let sentinels = RedisSentinels::start().await;
+    for (url, primaries) in
+        [(cluster.url("operator"), RedisCluster::MASTERS), (sentinels.url("operator"), 1)]
+    {
+        let (findings, content) = Doctor::of(stack.urls()).with("REDIS_URL", url).examine().await;
+        assert!(content, "{findings:?}");
+        let written = findings.iter().filter(|(_, _, said)| said.contains("written and read"));
+        assert_eq!(written.count(), primaries, "{findings:?}");
+    }
+    cluster.kill_a_master();
+    cluster.has_recovered().await;
+    let doctor = Doctor::of(stack.urls()).with("REDIS_URL", cluster.url("operator"));
+    assert_eq!(doctor.complaints().await, [], "another node is asked");
 }
 
 #[tokio::test]

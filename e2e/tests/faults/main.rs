@@ -13,6 +13,8 @@ mod outages;
 mod production;
 mod recovery;
 mod redis;
+mod redis_cluster;
+mod redis_servers;
 mod restore;
 mod revocations;
 mod rolling;

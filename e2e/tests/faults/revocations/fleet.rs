@@ -18,6 +18,8 @@ use stack::{Options, Process, Stack};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
+use crate::redis_servers::lead;
+
 use super::history::{Asked, History, Revoked, Verdict};
 
 /// Revocations at a time.
@@ -55,6 +57,8 @@ pub(crate) const PASSWORD: &str = "password";
 pub(crate) enum Whose {
     SecondGateway,
     Everybody,
+    /// Nobody's: all use another Redis than the stack's.
+    Nobody,
 }
 
 pub(crate) struct Fleet {
@@ -71,6 +75,15 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) async fn start(whose: Whose) -> Arc<Self> {
+        Self::start_with(whose, |_| {}).await
+    }
+
+    /// On another Redis than the stack's own: its URL for each account.
+    pub(crate) async fn start_on(url: impl Fn(&str) -> String) -> Arc<Self> {
+        Self::start_with(Whose::Nobody, |options| lead(options, url)).await
+    }
+
+    async fn start_with(whose: Whose, wishes: impl FnOnce(&mut Options)) -> Arc<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         // Where Redis will be is only known once the stack runs.
         let proxy = TcpProxy::to(SocketAddr::from(([127, 0, 0, 1], 1))).await;
@@ -87,7 +100,9 @@ impl Fleet {
                 Process::Session,
                 Process::Session2,
             ],
+            Whose::Nobody => &[],
         };
+        wishes(&mut options);
         for process in led {
             let user = process.original();
             let url = format!("redis://{user}:{PASSWORD}@{}", proxy.address());
@@ -191,7 +206,7 @@ impl Fleet {
         asking.join_all().await;
     }
 
-    async fn ask(&self, of: &Use, gateway: usize) {
+    async fn ask(&self, of: &Use, gateway: usize) -> Verdict {
         let url = format!("{}/api/auth/get-session", self.gateways[gateway]);
         let began = Instant::now();
         let answer = self.client.get(url).header("cookie", &of.session.cookie).send().await;
@@ -208,19 +223,35 @@ impl Fleet {
         };
         let asked = Asked { gateway, session: of.number, began, ended: Instant::now(), verdict };
         self.history.lock().expect("nobody panicked").asked.push(asked);
+        verdict
     }
 
     /// Whether all gateways accept it.
     pub(crate) async fn is_alive(&self, session: &Opened) -> bool {
-        let of = Use { number: usize::MAX, session: session.clone(), accepted: Arc::default() };
+        self.accepted_by(session).await == self.gateways.len()
+    }
+
+    /// How many gateways accept it.
+    pub(crate) async fn accepted_by(&self, session: &Opened) -> usize {
+        let mut accepted = 0;
         for gateway in 0..self.gateways.len() {
-            of.accepted.store(false, Ordering::Relaxed);
-            self.ask(&of, gateway).await;
-            if !of.accepted.load(Ordering::Relaxed) {
-                return false;
-            }
+            accepted += usize::from(self.judge(session, gateway).await == Verdict::Accepted);
         }
-        true
+        accepted
+    }
+
+    /// What one gateway says of it.
+    pub(crate) async fn judge(&self, session: &Opened, gateway: usize) -> Verdict {
+        let of = Use { number: usize::MAX, session: session.clone(), accepted: Arc::default() };
+        self.ask(&of, gateway).await
+    }
+
+    /// Waits until so many have been revoked, for as long as that takes.
+    pub(crate) async fn has_revoked(&self, count: usize) {
+        let mut pace = e2e::tick();
+        while self.revoked().len() < count {
+            pace.tick().await;
+        }
     }
 
     /// What each gateway says of the session's user.
@@ -242,7 +273,7 @@ impl Fleet {
         history.revoked.iter().map(|revoked| revoked.session).collect()
     }
 
-    async fn sign_out(&self, session: &Opened, door: usize) -> bool {
+    pub(crate) async fn sign_out(&self, session: &Opened, door: usize) -> bool {
         let url = format!("{}/api/auth/sign-out", self.gateways[door]);
         let request = self.client.post(url).header("cookie", &session.cookie);
         let request = request.header("origin", &self.frontend).json(&json!({}));

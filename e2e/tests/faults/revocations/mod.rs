@@ -8,16 +8,22 @@ mod fleet;
 mod history;
 mod replica;
 
-use std::time::Duration;
+use std::{
+    future::pending,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use auth_types::Roles;
 use contract::session::{RevokeReason, RevokeUser, UserChanged};
-use e2e::Opener;
+use e2e::{Opened, Opener, eventually};
 use stack::Process;
+
+use crate::redis_servers::{RedisCluster, RedisSentinels, Watcher};
 
 use self::{
     fleet::{Fleet, Whose, address_in, beside, for_a_while},
-    history::History,
+    history::{History, Verdict},
     replica::Replica,
 };
 
@@ -157,4 +163,132 @@ async fn a_replica_that_is_behind_is_promoted_under_load() {
     for session in &kept {
         assert!(fleet.is_alive(session).await, "signed out by a failover");
     }
+}
+
+/// After a failover: who was signed in is so, who was signed out is so too.
+async fn expect_recovered(fleet: &Fleet, kept: &[Opened], revoked: &[Opened]) {
+    fleet.stack.wait_ready().await.expect("everybody has found the new primary");
+    for session in kept {
+        assert!(fleet.is_alive(session).await, "signed out by a failover");
+    }
+    for session in revoked {
+        assert_eq!(fleet.accepted_by(session).await, 0, "signed in by a failover");
+    }
+}
+
+/// Three masters and three replicas; a master dies, and its replica takes its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_of_a_cluster_dies_under_load() {
+    let cluster = RedisCluster::start().await;
+    let fleet = Fleet::start_on(|user| cluster.url(user)).await;
+    let sessions = fleet.sessions(revocations(300)).await;
+    let kept = fleet.sessions(20).await;
+    let die = || async {
+        fleet.has_revoked(sessions.len() / 4).await;
+        cluster.kill_a_master();
+        pending::<()>().await;
+    };
+    let history = beside(fleet.revoke(&sessions, &[0, 1, 2]), die).await;
+    check("a master of a Redis Cluster dies", &history);
+    cluster.has_recovered().await;
+    expect_recovered(&fleet, &kept, &sessions).await;
+}
+
+/// Slots change their master to and fro, with the copies in them.
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_of_a_cluster_move_under_load() {
+    let cluster = RedisCluster::start().await;
+    let fleet = Fleet::start_on(|user| cluster.url(user)).await;
+    let sessions = fleet.sessions(revocations(300)).await;
+    let kept = fleet.sessions(20).await;
+    let moves = AtomicUsize::new(0);
+    let move_some = || async {
+        let (from, to) = [(1, 2), (2, 1)][moves.load(Ordering::Relaxed) % 2];
+        cluster.move_slots(from, to, 50).await;
+        moves.fetch_add(1, Ordering::Relaxed);
+    };
+    let history = beside(fleet.revoke(&sessions, &[0, 1, 2]), move_some).await;
+    check("slots of a Redis Cluster move", &history);
+    assert!(moves.load(Ordering::Relaxed) > 0, "nothing has moved");
+    expect_recovered(&fleet, &kept, &sessions).await;
+}
+
+/// Three Sentinels find that the primary is gone, and promote its replica.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_dies_under_load_and_sentinels_promote_its_replica() {
+    let redis = RedisSentinels::start().await;
+    let fleet = Fleet::start_on(|user| redis.url(user)).await;
+    let sessions = fleet.sessions(revocations(300)).await;
+    let kept = fleet.sessions(20).await;
+    let die = || async {
+        fleet.has_revoked(sessions.len() / 4).await;
+        redis.primary.kill();
+        pending::<()>().await;
+    };
+    let history = beside(fleet.revoke(&sessions, &[0, 1, 2]), die).await;
+    check("Sentinels promote a replica", &history);
+    redis.have_promoted_the_replica().await;
+    expect_recovered(&fleet, &kept, &sessions).await;
+}
+
+/// A primary hung, was replaced, and goes on: for a moment it takes itself for the primary.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_primary_comes_back_under_load() {
+    let redis = RedisSentinels::start().await;
+    let fleet = Fleet::start_on(|user| redis.url(user)).await;
+    let sessions = fleet.sessions(revocations(300)).await;
+    let kept = fleet.sessions(20).await;
+    let back_after = AtomicUsize::new(usize::MAX);
+    let come_back = || async {
+        fleet.has_revoked(sessions.len() / 4).await;
+        redis.primary.pause();
+        redis.have_promoted_the_replica().await;
+        fleet.has_revoked(sessions.len() / 2).await;
+        back_after.store(fleet.revoked().len(), Ordering::Relaxed);
+        redis.primary.resume();
+        pending::<()>().await;
+    };
+    let history = beside(fleet.revoke(&sessions, &[0, 1, 2]), come_back).await;
+    check("an old primary comes back", &history);
+    assert!(back_after.into_inner() < sessions.len(), "it came back too late");
+    redis.primary.is_demoted().await;
+    expect_recovered(&fleet, &kept, &sessions).await;
+}
+
+/// The old primary is back, and so is a Sentinel that has not heard of the new one;
+/// nobody else is left. They are believed neither by those who knew better nor by a
+/// gateway that has just come. What is asked for is read from Postgres.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_primary_is_not_believed_because_one_sentinel_names_it() {
+    let mut redis = RedisSentinels::start().await;
+    let fleet = Fleet::start_on(|user| redis.url(user)).await;
+    let revoked = fleet.sessions(60).await;
+    let kept = fleet.sessions(5).await;
+    for session in revoked.iter().chain(&kept) {
+        assert!(fleet.is_alive(session).await, "warm");
+    }
+    redis.sentinels[0].kill().await;
+    redis.primary.pause();
+    redis.have_promoted_the_replica().await;
+    for session in &revoked {
+        let signed_out = || async { fleet.sign_out(session, 0).await.then_some(()) };
+        eventually(signed_out).await.expect("the new primary is found");
+    }
+    redis.sentinels[1..].iter().for_each(Watcher::pause);
+    redis.primary.resume();
+    redis.start_the_first_sentinel().await;
+    assert_eq!(redis.primary.copies_that_live(&revoked).await, revoked.len(), "it has missed all");
+    fleet.stack.kill(Process::Gateway3).await;
+    fleet.stack.launch(Process::Gateway3).await;
+    let answers = || async { (fleet.judge(&kept[0], 2).await == Verdict::Accepted).then_some(()) };
+    eventually(answers).await.expect("session-svc knows");
+    let mut pace = e2e::tick();
+    for session in &revoked {
+        pace.tick().await;
+        assert_eq!(fleet.judge(session, 2).await, Verdict::Refused);
+    }
+    assert!(!fleet.sign_out(&kept[0], 0).await, "acknowledged by nobody");
+    redis.sentinels[1..].iter().for_each(Watcher::resume);
+    redis.primary.is_demoted().await;
+    expect_recovered(&fleet, &kept[1..], &revoked).await;
 }
