@@ -27,7 +27,9 @@ fn get(admin: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&admin, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /readyz HTTP/1.0\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
+    // In one piece: who has read the first line may answer and hang up.
+    let request = format!("GET /readyz HTTP/1.0\r\nhost: {admin}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.take(MOST_TO_HEAR).read_to_string(&mut answer)?;
     Ok(answer)
