@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use service_kit::{
-    Deployment, Env,
+    Deployment, Env, NatsUrl,
     config::Switch,
     redis_link::{self, Servers},
 };
@@ -19,7 +19,7 @@ pub struct Config {
     pub listening: Listening,
     pub threads: usize,
     pub redis: Servers,
-    pub nats_url: SecretString,
+    pub nats_url: NatsUrl,
     pub identity_upstream: String,
     pub session_upstream: String,
     pub mfa_upstream: String,
@@ -104,7 +104,7 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         let threads = env.or("GATEWAY_THREADS", &cores, "threads that serve requests");
         let redis = env.secret("REDIS_URL", redis_link::FORMS, str::parse);
-        let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
+        let nats_url = NatsUrl::read(env);
         let identity = env.or("IDENTITY_UPSTREAM", "127.0.0.1:3003", "host:port of identity-svc");
         let session = env.or("SESSION_UPSTREAM", "127.0.0.1:3005", "host:port of session-svc");
         let mfa = env.or("MFA_UPSTREAM", "127.0.0.1:3007", "host:port of mfa-svc");

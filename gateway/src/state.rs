@@ -62,7 +62,7 @@ impl Gateway {
         let cache = Arc::new(SessionCache::new(config.session_cache, Arc::clone(&endings)));
         let observer = Arc::clone(&cache) as Arc<dyn Observer>;
         let link = RedisLink::start_observed(config.redis, session_copy::PREFIX, observer, kit);
-        let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
+        let bus = Bus::connect(&config.nats_url, kit).await?;
         let cookies = Arc::clone(&deployment.cookies);
         let websockets =
             WebSockets::new(config.websocket_caps, config.websocket_rules, kit.registry());

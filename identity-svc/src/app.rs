@@ -164,7 +164,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     let secrets = &config.deployment.secrets;
     let app = App {
         db,
-        bus: Bus::connect(config.nats_url.expose_secret(), &mut kit).await?,
+        bus: Bus::connect(&config.nats_url, &mut kit).await?,
         bell: Bell::default(),
         clock: Arc::new(SystemClock),
         passwords: Passwords::start(config.passwords, metrics.hash.clone())?,

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize};
 
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{Deployment, Env, config::Switch};
+use service_kit::{Deployment, Env, NatsUrl, config::Switch};
 
 use crate::oauth::OAuthConfig;
 
@@ -17,7 +17,7 @@ pub struct Config {
     pub admin: SocketAddr,
     pub database_url: SecretString,
     pub database_connections: u32,
-    pub nats_url: SecretString,
+    pub nats_url: NatsUrl,
     pub deployment: Deployment,
     pub passwords: PasswordConfig,
     /// Wrong passwords of strangers in a minute, over all accounts; 0 for any number.
@@ -52,7 +52,7 @@ impl Config {
         let database_url =
             env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
         let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
-        let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
+        let nats_url = NatsUrl::read(env);
         let deployment = Deployment::read(env);
         let passwords = PasswordConfig::read(env);
         let stranger_guesses = env.optional::<u16>(

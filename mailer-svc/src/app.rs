@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use auth_types::SystemClock;
-use secrecy::ExposeSecret;
 use service_kit::{Bus, Kit};
 
 use crate::{
     config::Config, consumer::Mailer, ledger::Ledger, metrics::Metrics, queue::Queue,
-    render::Templates, transport::Transport,
+    render::Templates, streams::Streams, transport::Transport,
 };
 
 pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
@@ -21,10 +20,11 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
 /// Everything but the admin port.
 pub async fn start_mailer(config: Config, kit: &mut Kit) -> anyhow::Result<()> {
     let templates = Templates::load(config.templates_dir.as_deref())?;
-    let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
+    let bus = Bus::connect(&config.nats_url, kit).await?;
+    let streams = Streams::new(bus.client().clone(), config.replicas, kit.registry());
     let mailer = Mailer {
-        queue: Queue::new(bus.client().clone()),
-        ledger: Ledger::new(bus.client().clone()),
+        queue: Queue::new(streams.clone()),
+        ledger: Ledger::new(streams.clone()),
         bus,
         templates,
         transport: Transport::open(config.destination),
@@ -33,6 +33,9 @@ pub async fn start_mailer(config: Config, kit: &mut Kit) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
     };
     let (stop, tasks) = (kit.shutdown().clone(), kit.tasks().clone());
-    kit.spawn(Arc::new(mailer).run(stop, tasks));
+    kit.spawn(Arc::new(mailer).run(stop.clone(), tasks));
+    kit.spawn(async move {
+        stop.run_until_cancelled(streams.watch()).await;
+    });
     Ok(())
 }

@@ -3,15 +3,15 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use lettre::message::Mailbox;
-use secrecy::{ExposeSecret, SecretString};
-use service_kit::Env;
-use url::Url;
+use secrecy::ExposeSecret;
+use service_kit::{Env, NatsUrl, nats_url};
 
-use crate::transport::Destination;
+use crate::{streams::Replicas, transport::Destination};
 
 pub struct Config {
     pub admin: SocketAddr,
-    pub nats_url: SecretString,
+    pub nats_url: NatsUrl,
+    pub replicas: Replicas,
     pub destination: Destination,
     pub from: Mailbox,
     pub templates_dir: Option<PathBuf>,
@@ -22,6 +22,11 @@ impl Config {
         let admin =
             env.or("ADMIN_ADDR", "127.0.0.1:3009", "address of /livez, /readyz and /metrics");
         let nats_url = nats_url(env);
+        let replicas = env.or(
+            "NATS_REPLICAS",
+            "auto",
+            "how many servers keep each stream, 1 to 5; auto: 3 in a cluster, 1 elsewhere",
+        );
         let destination = env.secret(
             "MAIL_TRANSPORT_URL",
             "smtps://user:password@host (TLS), smtp://user:password@host:port (STARTTLS is required; \
@@ -34,6 +39,7 @@ impl Config {
         Some(Self {
             admin: admin?,
             nats_url: nats_url?,
+            replicas: replicas?,
             destination: destination?,
             from: from?.0,
             templates_dir: templates_dir?,
@@ -60,15 +66,11 @@ pub fn templates_dir(env: &Env) -> Option<Option<PathBuf>> {
     )
 }
 
-fn nats_url(env: &Env) -> Option<SecretString> {
-    let about = "nats://user:password@host:port [default: nats://127.0.0.1:4222]";
-    let url = env.optional_secret("NATS_URL", about)?;
+fn nats_url(env: &Env) -> Option<NatsUrl> {
+    let url = env.optional_secret("NATS_URL", nats_url::ABOUT)?;
     let url = url.unwrap_or_else(|| "nats://127.0.0.1:4222".into());
-    if Url::parse(url.expose_secret()).is_err() {
-        env.problem("NATS_URL", "is no URL", about);
-        return None;
-    }
-    Some(url)
+    let url = NatsUrl::parse(url.expose_secret());
+    url.map_err(|problem| env.problem("NATS_URL", "is unfit", &problem.to_string())).ok()
 }
 
 #[cfg(test)]
@@ -98,11 +100,12 @@ mod tests {
         let problems = read(&[
             ("MAIL_TRANSPORT_URL", "smtp://ann:hunter2@mail.example.com?tls=perhaps"),
             ("MAIL_FROM", "nobody"),
-            ("NATS_URL", "hunter2"),
+            ("NATS_URL", "nats://ann:hunter2@"),
+            ("NATS_REPLICAS", "6"),
         ])
         .err()
-        .expect("three problems");
-        assert!(problems.contains("3 problem(s)"), "{problems}");
+        .expect("four problems");
+        assert!(problems.contains("4 problem(s)"), "{problems}");
         assert!(!problems.contains("hunter2"), "{problems}");
     }
 }

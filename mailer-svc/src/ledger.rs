@@ -5,53 +5,67 @@
 
 use std::time::Duration;
 
-use async_nats::{
-    Client,
-    jetstream::{
-        self, Context,
-        kv::{Operation, Store, UpdateErrorKind},
-        stream,
-    },
-};
+use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use auth_types::Timestamp;
 use backon::{ExponentialBuilder, Retryable};
 use contract::mail::Outcome;
-use service_kit::{Fault, While};
+use service_kit::{Fault, While, fault::Chain};
 use uuid::Uuid;
 
-use crate::model::record::{Record, Turn, judge};
+use crate::{
+    model::record::{Record, Turn, judge},
+    streams::{self, BUCKET, Streams},
+};
 
-pub const BUCKET: &str = "MAIL_SENT";
-/// No owner hands a mail over again after this long.
-const MEMORY: Duration = Duration::from_hours(7 * 24);
 /// How often to look again when another process was faster.
 const RACES: usize = 3;
 const AFTER_A_RACE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub struct Ledger {
-    jetstream: Context,
+    streams: Streams,
 }
 
 impl Ledger {
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { jetstream: jetstream::new(client) }
+    pub fn new(streams: Streams) -> Self {
+        Self { streams }
     }
 
     /// Says whose turn it is, and if it is ours, puts that on record. However
     /// many copies race, one of them may send.
+    ///
+    /// A claim that was not acknowledged may be on record all the same (its leader may have
+    /// died with the answer), and would keep this very mail back until it is over. So it
+    /// is looked for; no other delivery writes one with the same instant.
     pub async fn begin(&self, id: Uuid, copy: u64, now: Timestamp) -> Result<Turn, Fault> {
+        let claim = Record::sending(copy, now);
+        let lost = |fault: &Fault| {
+            tracing::debug!(error = %Chain(fault), "a claim was not acknowledged; looking for it");
+        };
+        let begun = || self.try_to_begin(id, copy, now, &claim);
+        begun.retry(pace()).notify(|fault, _| lost(fault)).await
+    }
+
+    async fn try_to_begin(
+        &self,
+        id: Uuid,
+        copy: u64,
+        now: Timestamp,
+        claim: &Record,
+    ) -> Result<Turn, Fault> {
         let bucket = self.bucket().await?;
+        let value = serde_json::to_vec(claim).doing("writing a record")?;
         for _ in 0..RACES {
             let (record, revision) = find(&bucket, id).await?;
+            if record.as_ref() == Some(claim) {
+                return Ok(Turn::Send);
+            }
             let turn = judge(record.as_ref(), copy, now);
             if turn != Turn::Send {
                 return Ok(turn);
             }
-            let claim =
-                serde_json::to_vec(&Record::sending(copy, now)).doing("writing a record")?;
-            match bucket.update(id.to_string(), claim.into(), revision).await {
+            match bucket.update(id.to_string(), value.clone().into(), revision).await {
                 Ok(_) => return Ok(Turn::Send),
                 Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {}
                 Err(error) => return Err(error).doing("claiming a mail"),
@@ -75,12 +89,7 @@ impl Ledger {
     /// tried for about as long as the attempt itself holds.
     pub async fn settle(&self, id: Uuid, outcome: Outcome) -> Result<(), Fault> {
         let record = Record::Settled { outcome };
-        let pace = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(5))
-            .with_max_times(10)
-            .with_jitter();
-        (|| self.write(id, &record)).retry(pace).await
+        (|| self.write(id, &record)).retry(pace()).await
     }
 
     async fn write(&self, id: Uuid, record: &Record) -> Result<(), Fault> {
@@ -90,31 +99,22 @@ impl Ledger {
     }
 
     async fn bucket(&self) -> Result<Store, Fault> {
-        if let Ok(bucket) = self.jetstream.get_key_value(BUCKET).await {
+        let jetstream = self.streams.jetstream();
+        if let Ok(bucket) = jetstream.get_key_value(BUCKET).await {
             return Ok(bucket);
         }
-        let creating = self.jetstream.get_or_create_stream(bucket()).await;
-        creating.doing("opening the bucket of sent mails")?;
-        self.jetstream.get_key_value(BUCKET).await.doing("opening the bucket of sent mails")
+        self.streams.open(streams::records()).await?;
+        jetstream.get_key_value(BUCKET).await.doing("opening the bucket of sent mails")
     }
 }
 
-/// The stream behind the bucket, as NATS ADR-8 has it. The client's own way to
-/// make a bucket asks the server for more than servers before 2.10 tell.
-fn bucket() -> stream::Config {
-    stream::Config {
-        name: format!("KV_{BUCKET}"),
-        subjects: vec![format!("$KV.{BUCKET}.>")],
-        description: Some("what became of each mail".to_owned()),
-        max_messages_per_subject: 1,
-        max_age: MEMORY,
-        storage: stream::StorageType::File,
-        discard: stream::DiscardPolicy::New,
-        allow_rollup: true,
-        deny_delete: true,
-        allow_direct: true,
-        ..Default::default()
-    }
+/// While the bucket has no leader, which takes some seconds when a server dies.
+fn pace() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(10)
+        .with_jitter()
 }
 
 /// The record, and the revision that a change of it builds on.

@@ -1,6 +1,6 @@
 //! Mails: from a work queue, through a template, out by SMTP.
 //!
-//! A mail's way: `queue.rs` takes it from JetStream, `consumer.rs` leads it
+//! A mail's way: `queue.rs` takes it from JetStream (`streams.rs`), `consumer.rs` leads it
 //! through everything else, `ledger.rs` knows whether it was sent before,
 //! `render.rs` makes text of it, `compose.rs` a message, and `transport.rs`
 //! hands that to a mail server. Only when the server has taken it, and the
@@ -19,4 +19,5 @@ pub mod model;
 pub mod preview;
 pub mod queue;
 pub mod render;
+pub mod streams;
 pub mod transport;

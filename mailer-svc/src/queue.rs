@@ -1,24 +1,22 @@
 //! The work queue of mails, and where the dead ones lie.
-//!
-//! Streams that are there are taken as they are, so that what an operator has
-//! changed about them (replicas, say) stays.
 
 use std::time::Duration;
 
 use async_nats::{
-    Client, HeaderMap,
+    HeaderMap,
     jetstream::{
-        self, Context, Message,
+        Message,
         consumer::{AckPolicy, PullConsumer, pull},
-        stream,
     },
 };
 use auth_types::Timestamp;
-use contract::mail::{DEAD_STREAM, DEAD_SUBJECT, STREAM, SUBJECT};
+use contract::mail::DEAD_SUBJECT;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use service_kit::{Fault, While};
 use tokio::time::timeout;
+
+use crate::streams::{self, Streams};
 
 /// The durable consumer that all replicas share.
 pub const CONSUMER: &str = "mailer";
@@ -31,8 +29,6 @@ const SLACK: Duration = Duration::from_secs(1);
 /// Mails that wait for another attempt count as pending, so this is far above
 /// what is sent at once.
 const MAX_ACK_PENDING: i64 = 10_000;
-const DAY: Duration = Duration::from_hours(24);
-const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 
 /// A mail that no server will ever take. It keeps nothing of the mail's data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,26 +42,20 @@ pub struct DeadLetter {
 
 #[derive(Clone)]
 pub struct Queue {
-    jetstream: Context,
+    streams: Streams,
 }
 
 impl Queue {
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { jetstream: jetstream::new(client) }
+    pub fn new(streams: Streams) -> Self {
+        Self { streams }
     }
 
-    /// Makes sure of both streams and the consumer.
+    /// Makes sure of all streams and the consumer.
     pub async fn open(&self) -> Result<Mails, Fault> {
-        self.jetstream
-            .get_or_create_stream(dead_letters())
-            .await
-            .doing("opening the stream of dead mails")?;
-        let stream = self
-            .jetstream
-            .get_or_create_stream(mails())
-            .await
-            .doing("opening the stream of mails")?;
+        self.streams.open(streams::records()).await?;
+        self.streams.open(streams::dead_letters()).await?;
+        let stream = self.streams.open(streams::mails()).await?;
         let consumer = stream.get_or_create_consumer(CONSUMER, consumer()).await;
         Ok(Mails(consumer.doing("opening the consumer of mails")?))
     }
@@ -75,7 +65,8 @@ impl Queue {
         let payload = serde_json::to_vec(letter).doing("writing a dead letter")?;
         let mut headers = HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, key);
-        let publishing = self.jetstream.publish_with_headers(DEAD_SUBJECT, headers, payload.into());
+        let jetstream = self.streams.jetstream();
+        let publishing = jetstream.publish_with_headers(DEAD_SUBJECT, headers, payload.into());
         publishing.await.doing("burying a mail")?.await.doing("burying a mail")?;
         Ok(())
     }
@@ -96,32 +87,6 @@ impl Mails {
         // A server that has forgotten the consumer is as silent as one without mails.
         self.0.get_info().await.doing("looking whether the queue is still there")?;
         Ok(None)
-    }
-}
-
-fn mails() -> stream::Config {
-    stream::Config {
-        name: STREAM.to_owned(),
-        subjects: vec![SUBJECT.to_owned()],
-        retention: stream::RetentionPolicy::WorkQueue,
-        storage: stream::StorageType::File,
-        duplicate_window: DUPLICATE_WINDOW,
-        max_age: 7 * DAY,
-        description: Some("mails to be sent".to_owned()),
-        ..Default::default()
-    }
-}
-
-fn dead_letters() -> stream::Config {
-    stream::Config {
-        name: DEAD_STREAM.to_owned(),
-        subjects: vec![DEAD_SUBJECT.to_owned()],
-        retention: stream::RetentionPolicy::Limits,
-        storage: stream::StorageType::File,
-        duplicate_window: DUPLICATE_WINDOW,
-        max_age: 30 * DAY,
-        description: Some("mails that cannot be delivered, and why".to_owned()),
-        ..Default::default()
     }
 }
 

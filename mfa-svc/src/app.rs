@@ -123,7 +123,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     )?;
     let app = App {
         db,
-        bus: Bus::connect(config.nats_url.expose_secret(), &mut kit).await?,
+        bus: Bus::connect(&config.nats_url, &mut kit).await?,
         bell: Bell::default(),
         clock: Arc::new(SystemClock),
         metrics: Metrics::register(kit.registry()),

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, str::FromStr};
 
 use secrecy::SecretString;
-use service_kit::{Deployment, Env};
+use service_kit::{Deployment, Env, NatsUrl};
 use url::{Host, Url};
 
 pub struct Config {
@@ -11,7 +11,7 @@ pub struct Config {
     pub admin: SocketAddr,
     pub database_url: SecretString,
     pub database_connections: u32,
-    pub nats_url: SecretString,
+    pub nats_url: NatsUrl,
     pub deployment: Deployment,
     /// The domain that passkeys are good for.
     pub passkey_rp_id: String,
@@ -25,7 +25,7 @@ impl Config {
         let database_url =
             env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
         let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
-        let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
+        let nats_url = NatsUrl::read(env);
         let rp_id = env.optional::<Domain>(
             "PASSKEY_RP_ID",
             "domain that passkeys are good for; the host of FRONTEND_URL, where it is not set",

@@ -69,7 +69,7 @@ impl App {
         kit: &mut Kit,
     ) -> Result<Self, Fault> {
         let (url, connections) = (config.database_url.expose_secret(), config.database_connections);
-        let bus = Bus::connect(config.nats_url.expose_secret(), kit).await?;
+        let bus = Bus::connect(&config.nats_url, kit).await?;
         let metrics = Metrics::register(kit.registry());
         Ok(Self {
             db: database::open(url, "session", sqlx::migrate!(), connections, kit)?,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use secrecy::SecretString;
 use service_kit::{
-    Deployment, Env,
+    Deployment, Env, NatsUrl,
     redis_link::{self, Servers},
 };
 
@@ -14,7 +14,7 @@ pub struct Config {
     pub database_url: SecretString,
     pub database_connections: u32,
     pub redis: Servers,
-    pub nats_url: SecretString,
+    pub nats_url: NatsUrl,
     pub deployment: Deployment,
 }
 
@@ -27,7 +27,7 @@ impl Config {
             env.secret_url("DATABASE_URL", "postgres://user:password@host:port/database");
         let connections = env.or("DATABASE_MAX_CONNECTIONS", "16", "size of the connection pool");
         let redis = env.secret("REDIS_URL", redis_link::FORMS, str::parse);
-        let nats_url = env.secret_url("NATS_URL", "nats://user:password@host:port");
+        let nats_url = NatsUrl::read(env);
         let deployment = Deployment::read(env);
         Some(Self {
             listen: listen?,

@@ -1,6 +1,7 @@
 //! `stellar`: what an operator runs beside the services.
 
 mod doctor;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -27,13 +28,29 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Have so many servers of NATS keep each of mailer-svc's streams.
+    ///
+    /// Once, after a single server of NATS has become a cluster, or the reverse; streams
+    /// that are made in a cluster are kept by three from the beginning. `NATS_URL` holds
+    /// the operator's account: no service may do this.
+    Streams {
+        /// How many servers.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5))]
+        replicas: u8,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     // The first and only installation, so there is none that it could disagree with.
     rustls::crypto::ring::default_provider().install_default().ok();
-    let Command::Doctor { json } = Cli::parse().command;
+    match Cli::parse().command {
+        Command::Doctor { json } => examine(json).await,
+        Command::Streams { replicas } => streams::spread(replicas.into()).await,
+    }
+}
+
+async fn examine(json: bool) -> ExitCode {
     let surroundings = doctor::Surroundings::of_process();
     let findings = Box::pin(doctor::examine(&surroundings)).await;
     doctor::report::print(&findings, json);

@@ -5,10 +5,7 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use async_nats::{
-    Client, ConnectOptions, Event, HeaderMap, Message, ServerAddr, Subject, Subscriber,
-    connection::State,
-};
+use async_nats::{Client, Event, HeaderMap, Message, Subject, Subscriber, connection::State};
 use backon::{ConstantBuilder, Retryable};
 use contract::{
     Answer, Call, Refusal,
@@ -28,11 +25,18 @@ use crate::{
     fault::{Chain, Fault, While},
     kit::Kit,
     metrics::{BusMetrics, CallOutcome},
+    nats_url::NatsUrl,
     request_id, trace,
 };
 
+/// Who is away when there is no connection.
+const NATS: &str = "nats";
 /// How long a caller waits unless it says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(3);
+/// A server that leaves three of these unanswered is left for another.
+const PING: Duration = Duration::from_secs(2);
+/// How long a server may take to let us in before the next is tried.
+const ADMISSION: Duration = Duration::from_secs(2);
 /// Requests of one subject that a process works on at once. More wait in NATS.
 const CONCURRENCY: usize = 256;
 
@@ -77,16 +81,18 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Does not wait for the server: it may start later than we do.
-    pub async fn connect(url: &str, kit: &mut Kit) -> Result<Self, Fault> {
-        let server: ServerAddr = url.parse().doing("reading NATS_URL")?;
+    /// Does not wait for a server: they may start later than we do. When ours is gone,
+    /// another of the cluster takes its place.
+    pub async fn connect(url: &NatsUrl, kit: &mut Kit) -> Result<Self, Fault> {
         let (connected, connected_since) = watch::channel(None);
-        let client = credentials(&server)
+        let client = url
+            .options()
             .name(kit.service())
             // Nobody else may listen there (deploy/nats/users.conf).
             .custom_inbox_prefix(format!("_INBOX.{}", kit.service()))
             .retry_on_initial_connect()
-            .ping_interval(Duration::from_secs(5))
+            .ping_interval(PING)
+            .connection_timeout(ADMISSION)
             .reconnect_delay_callback(|attempts| {
                 Duration::from_millis(50 * u64::try_from(attempts.min(20)).unwrap_or(20))
             })
@@ -94,7 +100,7 @@ impl Bus {
                 note(&connected, &event);
                 std::future::ready(())
             })
-            .connect(server)
+            .connect(url.servers())
             .await
             .doing("connecting to NATS")?;
         let metrics = BusMetrics::register(kit.registry());
@@ -130,13 +136,14 @@ impl Bus {
         call: &C,
     ) -> Result<C::Reply, CallError> {
         let began = Instant::now();
-        // Nobody has heard a request that nobody serves.
+        // Nobody has heard a request that nobody serves, or that was not sent.
         let again = ConstantBuilder::default().with_delay(absence::PAUSE).without_max_times();
         let answer = (|| self.ask(subject, label, call))
             .retry(again)
-            .when(|error| {
-                matches!(error, CallError::Broke(BusError::NobodyServes(_)))
-                    && self.absences.is_short(label)
+            .when(|error| match error {
+                CallError::Broke(BusError::NobodyServes(_)) => self.absences.is_short(label),
+                CallError::Broke(BusError::Disconnected) => self.absences.is_short(NATS),
+                _ => false,
             })
             .await;
         let outcome = match &answer {
@@ -157,6 +164,7 @@ impl Bus {
         if !self.is_connected() {
             return Err(CallError::Broke(BusError::Disconnected));
         }
+        self.absences.over(NATS);
         let failed = |reason: String| CallError::Broke(BusError::Failed { subject: label, reason });
         let payload = serde_json::to_vec(call).map_err(|error| failed(error.to_string()))?;
         let mut headers = HeaderMap::new();
@@ -312,16 +320,6 @@ fn note(connected: &watch::Sender<Option<Instant>>, event: &Event) {
         Event::Disconnected | Event::Closed => drop(connected.send_replace(None)),
         Event::ServerError(error) => tracing::error!(%error, "NATS complains"),
         other => tracing::debug!(event = %other, "NATS"),
-    }
-}
-
-/// The client does not take the name and password of a URL by itself.
-fn credentials(server: &ServerAddr) -> ConnectOptions {
-    match (server.username(), server.password()) {
-        (Some(user), Some(password)) => {
-            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
-        }
-        _ => ConnectOptions::new(),
     }
 }
 
