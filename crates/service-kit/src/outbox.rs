@@ -21,6 +21,7 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use serde::Serialize;
 use serde_json::Value;
@@ -35,6 +36,8 @@ use crate::{
 
 /// Rows taken at once by one process.
 const BATCH: i64 = 50;
+/// Rows delivered at once: one that waits for somebody who is away keeps no other.
+const AT_ONCE: usize = 16;
 /// How often the table is looked at when nobody rings.
 const POLL: Duration = Duration::from_secs(1);
 /// How long somebody may take to keep their own promise.
@@ -160,17 +163,9 @@ where
     loop {
         let due = claim(db).await?;
         let count = due.len();
-        for promise in due {
-            let (id, subject) = (promise.id, promise.subject.clone());
-            match deliver(promise).await {
-                Ok(Delivery::Closed) => close(db, id).await?,
-                Ok(Delivery::HandedOver) => await_receipt(db, id).await?,
-                Err(fault) => {
-                    metrics.failed.inc();
-                    tracing::warn!(outbox.id = %id, subject, error = %Chain(&fault), "a delivery failed; it will be tried again");
-                }
-            }
-        }
+        let delivering = due.into_iter().map(|promise| deliver_one(db, deliver, promise, metrics));
+        let done: Vec<_> = stream::iter(delivering).buffer_unordered(AT_ONCE).collect().await;
+        done.into_iter().collect::<Result<(), _>>()?;
         let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
             .fetch_one(db)
             .await
@@ -178,6 +173,28 @@ where
         metrics.waiting.set(waiting);
         if i64::try_from(count).unwrap_or(BATCH) < BATCH {
             return Ok(());
+        }
+    }
+}
+
+/// Fails only when the table cannot be written.
+async fn deliver_one<F>(
+    db: &PgPool,
+    deliver: &F,
+    promise: Promise,
+    metrics: &Metrics,
+) -> Result<(), Fault>
+where
+    F: Fn(Promise) -> Delivering,
+{
+    let (id, subject) = (promise.id, promise.subject.clone());
+    match deliver(promise).await {
+        Ok(Delivery::Closed) => close(db, id).await,
+        Ok(Delivery::HandedOver) => await_receipt(db, id).await,
+        Err(fault) => {
+            metrics.failed.inc();
+            tracing::warn!(outbox.id = %id, subject, error = %Chain(&fault), "a delivery failed; it will be tried again");
+            Ok(())
         }
     }
 }
@@ -193,12 +210,13 @@ async fn await_receipt(db: &PgPool, id: Uuid) -> Result<(), Fault> {
 }
 
 /// Takes due rows for this process by moving their next attempt into the future:
-/// a second, then twice that each time, at most two minutes, with some jitter. If
-/// the process dies, the rows become due again by themselves.
+/// a second, then twice that each time, at most sixteen, with some jitter, so that what
+/// waited for somebody goes on soon after they are back. If the process dies, the rows
+/// become due again by themselves.
 async fn claim(db: &PgPool) -> Result<Vec<Promise>, Fault> {
     sqlx::query_as(
         "UPDATE outbox SET attempts = attempts + 1, \
-                due_at = now() + least(power(2, attempts), 120) * (0.8 + 0.4 * random()) * interval '1 second' \
+                due_at = now() + power(2, least(attempts, 4)) * (0.8 + 0.4 * random()) * interval '1 second' \
           WHERE id IN (SELECT id FROM outbox WHERE due_at <= now() \
                         ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) \
       RETURNING id, subject, payload, attempts - 1 AS attempts",

@@ -44,3 +44,20 @@ async fn a_mail_promised_before_a_crash_of_identity_svc_arrives_and_the_promise_
     });
     closed.await.expect("the receipt closes the promise");
 }
+
+/// A promise that nobody can keep is tried for years, and keeps no other from being kept.
+#[tokio::test]
+async fn a_promise_that_fails_for_ever_holds_nothing_up() {
+    let (stack, _dir) = own_stack(PRODUCTION).await;
+    let mut db = PgConnection::connect(&stack.urls().database_url).await.expect("connects");
+    sqlx::query(
+        "INSERT INTO identity.outbox (id, subject, payload, attempts) \
+         SELECT gen_random_uuid(), 'nobody.v1.knows', '{}', attempts \
+           FROM unnest(ARRAY[0, 1, 1024, 100000]) AS attempts",
+    )
+    .execute(&mut db)
+    .await
+    .expect("promises");
+    let email = sign_up(&stack).await;
+    mail_to(&stack.urls().outbox, &email).await;
+}
