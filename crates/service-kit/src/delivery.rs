@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
+use async_nats::{HeaderMap, Request, RequestErrorKind, header::NATS_MESSAGE_ID, jetstream};
 use contract::{Call, mail};
+use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{
     bus::{Bus, CallError, outage},
@@ -52,16 +54,35 @@ pub async fn hand_over_mail(
     Ok(Delivery::HandedOver)
 }
 
-/// Publishes an event. Nobody answers to one; it is done when NATS has it.
+/// Publishes an event. It is done when NATS has it: a stream that keeps events says so,
+/// and so does NATS itself where nobody listens. Whoever merely listens says nothing; then
+/// it is enough that the connection has not broken meanwhile.
 pub async fn publish_event(bus: &Bus, promise: Promise) -> Result<Delivery, Fault> {
     let payload = serde_json::to_vec(&promise.payload.0).doing("writing an event")?;
     let mut headers = HeaderMap::new();
     headers.insert(NATS_MESSAGE_ID, promise.id.to_string().as_str());
-    let client = bus.client();
-    let published = client.publish_with_headers(promise.subject, headers, payload.into()).await;
-    published.doing("publishing an event")?;
-    client.flush().await.doing("publishing an event")?;
-    Ok(Delivery::Closed)
+    let request = Request::new().headers(headers).payload(payload.into());
+    let request = request.timeout(Some(ACKNOWLEDGED_WITHIN));
+    let began = Instant::now();
+    match bus.client().send_request(promise.subject, request).await {
+        Ok(reply) => kept(&reply.payload).map(|()| Delivery::Closed),
+        Err(error) => match error.kind() {
+            RequestErrorKind::NoResponders => Ok(Delivery::Closed),
+            RequestErrorKind::TimedOut if bus.connected_for() >= Some(began.elapsed()) => {
+                Ok(Delivery::Closed)
+            }
+            _ => Err(error).doing("publishing an event"),
+        },
+    }
+}
+
+/// A stream that could not keep an event answers with an error.
+fn kept(answer: &[u8]) -> Result<(), Fault> {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    match answer.get("error") {
+        None => Ok(()),
+        Some(error) => Err(error.to_string()).doing("keeping an event"),
+    }
 }
 
 /// A promise that nobody in this service can keep.
