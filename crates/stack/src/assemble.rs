@@ -52,7 +52,10 @@ impl Stack {
         }
         write_private(&dirs.routes(), env::routes(ports).as_bytes())?;
 
-        let plan = Plan { dirs: &dirs, ports, secrets: &secrets, new_secrets, console };
+        let nats: Vec<_> =
+            Process::NATS.into_iter().filter(|nats| options.processes.contains(nats)).collect();
+        let plan =
+            Plan { dirs: &dirs, ports, secrets: &secrets, new_secrets, console, nats: &nats };
         let mut launches = Vec::new();
         for &process in &options.processes {
             let launch = plan.launch(process, &options.bin_dir, env_of(process)).await?;
@@ -90,17 +93,21 @@ struct Plan<'a> {
     secrets: &'a Secrets,
     new_secrets: bool,
     console: Console,
+    /// The servers of NATS.
+    nats: &'a [Process],
 }
 
 impl Plan<'_> {
     async fn launch(&self, process: Process, bin_dir: &Path, env: Environment) -> Result<Launch> {
-        let Self { dirs, ports, secrets, new_secrets, console } = *self;
+        let Self { dirs, ports, secrets, new_secrets, console, .. } = *self;
         match process {
             Process::Postgres => {
                 postgres::prepare(dirs, ports, secrets, new_secrets, console).await
             }
             Process::Redis => redis::prepare(dirs, ports, secrets),
-            Process::Nats => nats::prepare(dirs, ports, secrets),
+            Process::Nats | Process::Nats2 | Process::Nats3 => {
+                nats::prepare(process, self.nats, dirs, ports, secrets)
+            }
             ours => Ok(Launch::new(bin_dir.join(ours.program())).env(env)),
         }
     }

@@ -44,7 +44,7 @@ struct Place {
 struct Up {
     #[command(flatten)]
     place: Place,
-    /// The frontend's port; the gateway takes the next, the rest the nineteen after that
+    /// The frontend's port; the gateway takes the next, the rest those after that
     #[arg(long, default_value_t = 3000, value_name = "N")]
     port_base: u16,
     /// How many gateways to run
@@ -53,6 +53,9 @@ struct Up {
     /// How many replicas of session-svc to run
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
     session_svcs: u8,
+    /// How many servers of NATS to run: one, or a cluster of three
+    #[arg(long, default_value = "1", value_name = "N", value_parser = ["1", "3"])]
+    nats_servers: String,
     /// Start in the background, and return when all is ready
     #[arg(long)]
     detach: bool,

@@ -46,4 +46,11 @@ impl Options {
         self.processes.extend(Process::SESSION_SVCS.iter().take(session_svcs).skip(1));
         self
     }
+
+    /// With a cluster of three servers of NATS instead of one alone.
+    #[must_use]
+    pub fn with_nats_cluster(mut self) -> Self {
+        self.processes.extend(&Process::NATS[1..]);
+        self
+    }
 }

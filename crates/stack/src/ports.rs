@@ -12,8 +12,8 @@ use rand::RngExt;
 
 use crate::process::Process;
 
-/// The base itself and the twenty above it.
-const BLOCK: u16 = 21;
+/// The base itself and the twenty-five above it.
+const BLOCK: u16 = 26;
 /// Below the range from which the kernel takes the ports of outgoing
 /// connections (32768 and up): those could take one of ours in between.
 const RANDOM_BASES: std::ops::Range<u16> = 20_000..32_000;
@@ -46,6 +46,10 @@ impl Ports {
         process.admin_offset().map(|offset| self.at(offset))
     }
 
+    pub(crate) fn route(self, process: Process) -> Option<SocketAddr> {
+        process.route_offset().map(|offset| self.at(offset))
+    }
+
     fn at(self, offset: u16) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.base + offset).into()
     }
@@ -53,7 +57,7 @@ impl Ports {
     /// The first of our ports that somebody else has, and what we wanted it for.
     fn taken(self, processes: &[Process]) -> Option<(u16, Process)> {
         let wanted = processes.iter().flat_map(|&process| {
-            let mut ports = vec![self.listen(process), self.admin(process)];
+            let mut ports = vec![self.listen(process), self.admin(process), self.route(process)];
             ports.dedup(); // the panel has one port for both
             ports.into_iter().flatten().map(move |address| (address, process))
         });

@@ -34,7 +34,7 @@ impl Probe {
         let Some(address) = address else {
             return false;
         };
-        let (question, answer): (&[u8], &[u8]) = match process {
+        let (question, answer): (&[u8], &[u8]) = match process.original() {
             Process::Postgres => (STARTUP, b"R"), // it asks for the password; until then it sends E
             Process::Redis => (self.redis_question.as_bytes(), b"+OK\r\n+PONG"),
             Process::Nats => (b"", b"INFO "),

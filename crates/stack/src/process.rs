@@ -33,6 +33,10 @@ pub enum Process {
     Gateway3,
     #[serde(rename = "session-svc-2")]
     Session2,
+    #[serde(rename = "nats-2")]
+    Nats2,
+    #[serde(rename = "nats-3")]
+    Nats3,
 }
 
 impl Process {
@@ -53,11 +57,14 @@ impl Process {
     pub const GATEWAYS: [Self; 3] = [Self::Gateway, Self::Gateway2, Self::Gateway3];
     /// The replicas of session-svc that a stack can run.
     pub const SESSION_SVCS: [Self; 2] = [Self::Session, Self::Session2];
+    /// The servers of NATS that a stack can run: one, or a cluster of all.
+    pub const NATS: [Self; 3] = [Self::Nats, Self::Nats2, Self::Nats3];
     pub const STORES: [Self; 3] = [Self::Postgres, Self::Redis, Self::Nats];
 
     /// Everything that a stack can run.
     pub fn every() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().chain([Self::Gateway2, Self::Gateway3, Self::Session2])
+        let replicas = [Self::Gateway2, Self::Gateway3, Self::Session2, Self::Nats2, Self::Nats3];
+        Self::ALL.into_iter().chain(replicas)
     }
 
     /// What it is a replica of, which may be itself.
@@ -66,6 +73,7 @@ impl Process {
         match self {
             Self::Gateway2 | Self::Gateway3 => Self::Gateway,
             Self::Session2 => Self::Session,
+            Self::Nats2 | Self::Nats3 => Self::Nats,
             other => other,
         }
     }
@@ -93,12 +101,14 @@ impl Process {
             Self::Gateway2 => "gateway-2",
             Self::Gateway3 => "gateway-3",
             Self::Session2 => "session-svc-2",
+            Self::Nats2 => "nats-2",
+            Self::Nats3 => "nats-3",
         }
     }
 
     #[must_use]
     pub fn is_store(self) -> bool {
-        Self::STORES.contains(&self)
+        Self::STORES.contains(&self.original())
     }
 
     /// Where it listens, counted from the port base. The base itself belongs
@@ -119,6 +129,19 @@ impl Process {
             Self::Gateway3 => Some(16),
             Self::Session2 => Some(18),
             Self::Providers => Some(20),
+            Self::Nats2 => Some(21),
+            Self::Nats3 => Some(22),
+        }
+    }
+
+    /// Where the servers of a cluster speak to each other, counted from the port base.
+    #[must_use]
+    pub fn route_offset(self) -> Option<u16> {
+        match self {
+            Self::Nats => Some(23),
+            Self::Nats2 => Some(24),
+            Self::Nats3 => Some(25),
+            _ => None,
         }
     }
 
@@ -133,7 +156,7 @@ impl Process {
             Self::Mailer => Some(9),
             Self::Panel => Some(10), // an ordinary application: one port for everything
             Self::Providers => Some(20), // likewise
-            Self::Postgres | Self::Redis | Self::Nats => None,
+            Self::Postgres | Self::Redis | Self::Nats | Self::Nats2 | Self::Nats3 => None,
             Self::Gateway2 => Some(15),
             Self::Gateway3 => Some(17),
             Self::Session2 => Some(19),
@@ -153,7 +176,7 @@ impl Process {
             Self::Panel,
             Self::Providers,
         ],
-        &Self::STORES,
+        &[Self::Postgres, Self::Redis, Self::Nats, Self::Nats2, Self::Nats3],
     ];
 }
 
@@ -181,12 +204,12 @@ mod tests {
     fn no_two_processes_share_a_port() {
         let mut seen = HashSet::new();
         for process in Process::every() {
-            let mut own: Vec<_> =
-                [process.port_offset(), process.admin_offset()].into_iter().flatten().collect();
+            let ports = [process.port_offset(), process.admin_offset(), process.route_offset()];
+            let mut own: Vec<_> = ports.into_iter().flatten().collect();
             own.dedup();
             assert!(own.into_iter().all(|offset| seen.insert(offset)), "{process}");
         }
-        assert_eq!(seen, (1..=20).collect());
+        assert_eq!(seen, (1..=25).collect());
     }
 
     #[test]

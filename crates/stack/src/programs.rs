@@ -64,7 +64,7 @@ fn find(program: &str, package: &str) -> Result<PathBuf> {
 pub(crate) fn check_present(processes: &[Process], bin_dir: &Path) -> Result<()> {
     setpriv()?;
     for &process in processes {
-        match process {
+        match process.original() {
             Process::Postgres => drop(postgres_bin()?),
             Process::Redis => drop(redis()?),
             Process::Nats => drop(nats()?),

@@ -47,12 +47,12 @@ pub struct StoreUrls {
 }
 
 impl StoreUrls {
-    fn new(process: Process, ports: Ports, secrets: &Secrets) -> Self {
+    fn new(process: Process, ports: Ports, secrets: &Secrets, nats: &[Process]) -> Self {
         let password = secrets.of(process);
         Self {
             database_url: postgres_role(process).map(|role| database_url(ports, role, password)),
             redis_url: redis_user(process).map(|user| redis_url(ports, user, password)),
-            nats_url: nats_user(process).map(|user| nats_url(ports, user, password)),
+            nats_url: nats_user(process).map(|user| nats_url(ports, nats, user, password)),
         }
     }
 }
@@ -66,15 +66,17 @@ impl Urls {
             .collect();
         let gateway = |process: Process| format!("http://localhost:{}", port(process));
         let gateways = Process::GATEWAYS.into_iter().filter(|gateway| processes.contains(gateway));
+        let is_there = |nats: &Process| *nats == Process::Nats || processes.contains(nats);
+        let nats: Vec<_> = Process::NATS.into_iter().filter(is_there).collect();
         Self {
             gateway_url: gateway(Process::Gateway),
             gateways: gateways.map(gateway).collect(),
             frontend_url: format!("http://localhost:{base}"),
             database_url: database_url(ports, SUPERUSER, &secrets.postgres_password),
             redis_url: redis_url(ports, OPERATOR, &secrets.redis_password),
-            nats_url: nats_url(ports, OPERATOR, &secrets.nats_password),
+            nats_url: nats_url(ports, &nats, OPERATOR, &secrets.nats_password),
             services: Process::every()
-                .map(|process| (process, StoreUrls::new(process.original(), ports, secrets)))
+                .map(|process| (process, StoreUrls::new(process.original(), ports, secrets, &nats)))
                 .collect(),
             providers_url: format!("http://127.0.0.1:{}", port(Process::Providers)),
             outbox: dirs.outbox(),
@@ -91,8 +93,10 @@ fn redis_url(ports: Ports, user: &str, password: &str) -> String {
     format!("redis://{user}:{password}@{}", listens(ports, Process::Redis))
 }
 
-fn nats_url(ports: Ports, user: &str, password: &str) -> String {
-    format!("nats://{user}:{password}@{}", listens(ports, Process::Nats))
+/// All servers of the cluster, if it is one.
+fn nats_url(ports: Ports, servers: &[Process], user: &str, password: &str) -> String {
+    let servers: Vec<_> = servers.iter().map(|server| listens(ports, *server)).collect();
+    format!("nats://{user}:{password}@{}", servers.join(","))
 }
 
 fn listens(ports: Ports, store: Process) -> String {

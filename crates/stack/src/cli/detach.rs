@@ -29,6 +29,7 @@ pub(crate) async fn run(up: &Up) -> Result<ExitCode> {
         .arg(dir)
         .args(["--gateways", &up.gateways.to_string()])
         .args(["--session-svcs", &up.session_svcs.to_string()])
+        .args(["--nats-servers", &up.nats_servers])
         .stdin(Stdio::null())
         .stdout(Stdio::null()) // the lines of the processes have their own logs
         .stderr(log)

@@ -30,6 +30,7 @@ pub(crate) async fn run(up: &Up) -> Result<ExitCode> {
     }
     let options = Options { port_base: Some(up.port_base), ..Options::new(&up.place.dir) };
     let options = options.with_replicas(up.gateways.into(), up.session_svcs.into());
+    let options = if up.nats_servers == "3" { options.with_nats_cluster() } else { options };
     let stack = tokio::select! {
         stack = Stack::launch_all(options) => stack?,
         () = &mut asked_to_stop => return Ok(ExitCode::FAILURE),
