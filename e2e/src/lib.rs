@@ -31,7 +31,7 @@ pub use authenticator::Authenticator;
 pub use browser::{Browser, PASSWORD, User, fresh_email};
 pub use dice::dice;
 pub use mailbox::{link_in, mail_about, mail_to, mails_about, mails_to, path_in, text_of};
-pub use opener::{Opened, Opener};
+pub use opener::{Opened, Opener, nats};
 pub use passkey::{Algorithm, How, Passkey, attestation_object};
 pub use raw::{Silence, Wire, raw_answers, raw_request};
 pub use shape::{

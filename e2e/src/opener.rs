@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::Client;
 use auth_types::{SessionToken, Timestamp};
 use contract::{
     Answer, Call, RootSecrets,
@@ -11,9 +11,16 @@ use contract::{
     session::{ClientInfo, CreateSession, Lifetime, Proof},
     user::UserSnapshot,
 };
+use service_kit::NatsUrl;
 use stack::Urls;
 
 use crate::wait::eventually;
+
+/// A connection to NATS, or to one of its servers.
+pub async fn nats(url: &str) -> Client {
+    let url = NatsUrl::parse(url).expect("a URL");
+    url.options().connect(url.servers()).await.expect("NATS lets us in")
+}
 
 /// Asks services over the bus.
 #[derive(Clone)]
@@ -32,11 +39,7 @@ pub struct Opened {
 impl Opener {
     /// For the stack whose state is in `dir`.
     pub async fn connect(urls: &Urls, dir: &Path) -> Self {
-        let server: ServerAddr = urls.nats_url.parse().expect("a URL");
-        let (name, password) =
-            (server.username().expect("a name"), server.password().expect("a password"));
-        let options = ConnectOptions::with_user_and_password(name.into(), password.into());
-        let nats = options.connect(server).await.expect("NATS listens");
+        let nats = nats(&urls.nats_url).await;
         let secrets = std::fs::read(dir.join("secrets.json")).expect("the stack's secrets");
         let secrets: serde_json::Value = serde_json::from_slice(&secrets).expect("JSON");
         let secret = secrets["better_auth_secret"].as_str().expect("a secret");

@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use secrecy::SecretString;
 use service_kit::{
     Deployment, Env, NatsUrl,
     config::Switch,

@@ -1,6 +1,6 @@
 //! `stellar doctor` finds what was broken on purpose, and nothing else.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, process::Output};
 
 use e2e::own_stack;
 use serde_json::Value;
@@ -13,16 +13,16 @@ use tokio::{
 
 use crate::redis_servers::{RedisCluster, RedisSentinels};
 
-const SECRET: &str = "R6h0cVbW3zQp8nYtK2mXs5uJ7fLdA1eGw9";
+pub(crate) const SECRET: &str = "R6h0cVbW3zQp8nYtK2mXs5uJ7fLdA1eGw9";
 
 /// What is said of one thing.
-type Findings = Vec<(String, String, String)>;
+pub(crate) type Findings = Vec<(String, String, String)>;
 
-struct Doctor(BTreeMap<&'static str, String>);
+pub(crate) struct Doctor(BTreeMap<&'static str, String>);
 
 impl Doctor {
     /// With the environment that the services of this stack have.
-    fn of(urls: &Urls) -> Self {
+    pub(crate) fn of(urls: &Urls) -> Self {
         let outbox = format!("file://{}", urls.outbox.display());
         Self(BTreeMap::from([
             ("BETTER_AUTH_SECRET", SECRET.to_owned()),
@@ -41,14 +41,9 @@ impl Doctor {
     }
 
     /// Subject, verdict and what was said; and whether the command was content.
-    async fn examine(&self) -> (Findings, bool) {
-        let output = Command::new(binary())
-            .args(["doctor", "--json"])
-            .env_clear()
-            .envs(&self.0)
-            .output()
-            .await
-            .expect("runs");
+    pub(crate) async fn examine(&self) -> (Findings, bool) {
+        let env: Vec<_> = self.0.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let output = stellar(&["doctor", "--json"], &env).await;
         let text = String::from_utf8(output.stdout).expect("text");
         for secret in [SECRET, password(&self.0["DATABASE_URL"]), password(&self.0["REDIS_URL"])] {
             assert!(!text.contains(secret), "a secret is in the report");
@@ -78,8 +73,11 @@ impl Doctor {
     }
 }
 
-fn binary() -> PathBuf {
-    Options::new("").bin_dir.join("stellar")
+/// What an operator runs, with this environment and no other.
+pub(crate) async fn stellar(args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(Options::new("").bin_dir.join("stellar"));
+    command.args(args).env_clear().envs(env.iter().copied());
+    command.output().await.expect("runs")
 }
 
 fn password(url: &str) -> &str {

@@ -1,6 +1,5 @@
 //! What the gateway remembers is a lease: cut off, it ends by itself.
 
-use async_nats::{ConnectOptions, ServerAddr};
 use contract::{
     Answer, Call,
     session::{RevokeReason, RevokeUser},
@@ -13,11 +12,7 @@ use tokio::time::Instant;
 
 /// Ends a user's sessions behind the gateway's back.
 pub(crate) async fn revoke_all(stack: &Stack, user: User) {
-    let server: ServerAddr = stack.urls().nats_url.parse().expect("a URL");
-    let (name, password) =
-        (server.username().expect("a name"), server.password().expect("a password"));
-    let options = ConnectOptions::with_user_and_password(name.into(), password.into());
-    let nats = options.connect(server).await.expect("NATS listens");
+    let nats = e2e::nats(&stack.urls().nats_url).await;
     let user = UserSnapshot { version: 2, user };
     let call = RevokeUser { user, reason: RevokeReason::PasswordReset, keep: None };
     let payload = serde_json::to_vec(&call).expect("a message");

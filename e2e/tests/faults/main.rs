@@ -7,6 +7,7 @@ mod first_setup;
 mod leases;
 mod limits;
 mod logs;
+mod losses;
 mod mail;
 mod mfa;
 mod outages;

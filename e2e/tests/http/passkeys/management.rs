@@ -1,6 +1,5 @@
 //! Listing, renaming and removing passkeys (contract 7.6).
 
-use async_nats::{ConnectOptions, ServerAddr};
 use e2e::{Browser, mail_about, text, text_of};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -50,10 +49,7 @@ async fn a_removed_passkey_opens_nothing_any_more_and_ends_other_sessions() {
 #[tokio::test]
 async fn a_changed_passkey_is_an_event() {
     let mut scene = Scene::new().await;
-    let server: ServerAddr = scene.urls.nats_url.parse().expect("a URL");
-    let (name, password) = (server.username().expect("a name"), server.password().expect("one"));
-    let options = ConnectOptions::with_user_and_password(name.into(), password.into());
-    let nats = options.connect(server).await.expect("NATS lets us in");
+    let nats = e2e::nats(&scene.urls.nats_url).await;
     let mut events = nats.subscribe("event.v1.passkey.*").await.expect("a subscription");
     nats.flush().await.expect("it is there");
     scene.registers().await;
