@@ -83,6 +83,12 @@ impl Fleet {
         Self::start_with(Whose::Nobody, |options| lead(options, url)).await
     }
 
+    /// On a cluster of NATS.
+    pub(crate) async fn start_on_nats_cluster() -> Arc<Self> {
+        let cluster = |options: &mut Options| *options = options.clone().with_nats_cluster();
+        Self::start_with(Whose::SecondGateway, cluster).await
+    }
+
     async fn start_with(whose: Whose, wishes: impl FnOnce(&mut Options)) -> Arc<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         // Where Redis will be is only known once the stack runs.

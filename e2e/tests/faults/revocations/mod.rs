@@ -116,6 +116,24 @@ async fn nats_is_down() {
     check("NATS down", &history);
 }
 
+/// Each server of NATS is killed in turn, so that gateways and session-svc are at different
+/// ones, lose theirs and find another.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_of_a_nats_cluster_are_killed_one_after_the_other() {
+    let fleet = Fleet::start_on_nats_cluster().await;
+    let sessions = fleet.sessions(revocations(300)).await;
+    let kill = || async {
+        for server in Process::NATS {
+            for_a_while(Duration::from_millis(700)).await;
+            fleet.stack.kill(server).await;
+            for_a_while(Duration::from_millis(700)).await;
+            fleet.stack.launch(server).await;
+        }
+    };
+    let history = beside(fleet.revoke(&sessions, &[0, 1, 2]), kill).await;
+    check("servers of NATS killed in turn", &history);
+}
+
 /// Neither path leads to the second gateway: what it remembers ends by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_is_frozen_and_so_is_the_redis_connection_of_one_gateway() {
