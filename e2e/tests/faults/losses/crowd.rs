@@ -28,13 +28,13 @@ const ROUNDS: u64 = 2;
 
 /// What was answered with a 200, and what should not have been answered at all.
 #[derive(Default)]
-pub(super) struct Record {
+struct Record {
     /// Each of these addresses was promised a mail.
     promised: Vec<String>,
     /// Each of these browsers was told that it is signed out.
     ended: Vec<Browser>,
     /// Answers that said to come again.
-    pub(super) outages: usize,
+    outages: usize,
     /// How long somebody had to, until it was done.
     longest: Duration,
     wrong: Vec<String>,
@@ -84,7 +84,7 @@ impl Crowd {
 
     /// Sends everybody home, and sees whether all is as they were told.
     #[expect(clippy::print_stderr, reason = "for whoever runs it with --no-capture")]
-    pub(super) async fn disperse(self, stack: &Stack) -> Record {
+    pub(super) async fn disperse(self, stack: &Stack) {
         self.stop.cancel();
         for worker in self.workers {
             worker.await.expect("no panic").finds_what_was_told().await;
@@ -92,7 +92,6 @@ impl Crowd {
         let record = std::mem::take(&mut *self.record.lock().expect("nobody panicked"));
         record.holds(stack).await;
         eprintln!("{record}");
-        record
     }
 }
 
