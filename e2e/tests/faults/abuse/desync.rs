@@ -64,7 +64,8 @@ fn judge(probe: &Probe, answers: &[Answer], records: &[&Record]) -> Result<(), S
         if record.values("host").len() != 1 {
             return Err(format!("not one host: {record:?}"));
         }
-        if !ids.contains(id[0]) {
+        // Who sends more than was announced is cut off, and may lose an answer by that.
+        if probe.framing == Framing::Sound && !ids.contains(id[0]) {
             return Err(format!("an answer is missing: {record:?}"));
         }
     }
