@@ -111,7 +111,7 @@ async fn a_token_is_worth_nothing_under_another_redis_or_none() {
 async fn a_silent_client_is_let_go_and_one_that_answers_pings_is_not() {
     use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-    let (stack, _dir) = own_stack(&[("WS_PING_SECS", "1")]).await;
+    let (stack, _dir) = own_stack(&[("WS_PING_SECS", "2")]).await;
     let mut alive = Handshake::new(stack.urls(), "/api/ws").expect_open().await;
     let mut silent = TcpStream::connect(stack.urls().gateway_url.trim_start_matches("http://"))
         .await
@@ -120,7 +120,7 @@ async fn a_silent_client_is_let_go_and_one_that_answers_pings_is_not() {
     silent.write_all(handshake.as_bytes()).await.expect("sent");
     let answering = tokio::spawn(async move {
         // Reading is what answers pings.
-        let heard = tokio::time::timeout(Duration::from_secs(4), alive.closed()).await;
+        let heard = tokio::time::timeout(Duration::from_secs(6), alive.closed()).await;
         assert!(heard.is_err(), "closed: {heard:?}");
         assert_eq!(alive.ask(&json!({ "type": "ping" })).await, json!({ "type": "pong" }));
     });
