@@ -13,7 +13,7 @@ use crate::{
 pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     let admin = config.admin;
     start_mailer(config, &mut kit).await?;
-    kit.serve_admin(admin).await?;
+    kit.serve_admin(admin)?;
     kit.run_until_stopped().await
 }
 

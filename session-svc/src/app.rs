@@ -157,7 +157,7 @@ pub async fn start(config: Config, mut kit: Kit) -> anyhow::Result<()> {
     clock_watch::start(app.db.clone(), app.clock.clone(), &mut kit);
     revocation::start_settling(&app, &kit);
     let gateway_key = app.deployment.secrets.gateway_key();
-    http_server::serve(config.listen, router(app), gateway_key, &mut kit).await?;
-    kit.serve_admin(config.admin).await.context("starting the admin port")?;
+    http_server::serve(config.listen, router(app), gateway_key, &mut kit)?;
+    kit.serve_admin(config.admin).context("starting the admin port")?;
     kit.run_until_stopped().await
 }

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use axum::{Router, extract::State, routing::get};
 use http::{StatusCode, header};
 use prometheus_client::{encoding::text::encode, registry::Registry};
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     fault::{Chain, Fault},
     kit::Kit,
+    listen::listen,
 };
 
 /// A check that takes longer has failed.
@@ -62,9 +62,8 @@ struct Admin {
 }
 
 /// Serves the port until the service has stopped.
-pub async fn serve(addr: SocketAddr, registry: Registry, kit: &Kit) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
+pub fn serve(addr: SocketAddr, registry: Registry, kit: &Kit) -> anyhow::Result<()> {
+    let listener = listen(addr)?;
     // It answers to the very end.
     serve_on(listener, registry, kit, CancellationToken::new());
     Ok(())

@@ -3,7 +3,6 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::Context;
 use axum::{
     Router,
     body::Bytes,
@@ -15,14 +14,14 @@ use contract::internal::{GATEWAY_KEY_HEADER, REQUEST_ID_HEADER};
 use http::{HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_http::{
     catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
 };
 use tracing::Instrument;
 
-use crate::{current, kit::Kit, metrics::HttpMetrics, request_id, trace};
+use crate::{current, kit::Kit, listen::listen, metrics::HttpMetrics, request_id, trace};
 
 /// Largest body of an auth route, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -37,7 +36,7 @@ struct Door {
 }
 
 /// Serves `router` until the service stops; requests that were taken are finished.
-pub async fn serve(
+pub fn serve(
     addr: SocketAddr,
     router: Router,
     gateway_key: SecretString,
@@ -56,8 +55,7 @@ pub async fn serve(
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
         .layer(middleware::from_fn_with_state(door, enter));
-    let listener =
-        TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
+    let listener = listen(addr)?;
     let closing = kit.closing().clone().cancelled_owned();
     kit.spawn(async move {
         let server = axum::serve(listener, router).with_graceful_shutdown(closing);

@@ -104,10 +104,10 @@ impl Kit {
     }
 
     /// Serves the admin port. Called last: what registers later is not measured.
-    pub async fn serve_admin(&mut self, addr: SocketAddr) -> anyhow::Result<()> {
+    pub fn serve_admin(&mut self, addr: SocketAddr) -> anyhow::Result<()> {
         version::register(&mut self.registry);
         let registry = std::mem::take(&mut self.registry);
-        admin::serve(addr, registry, self).await
+        admin::serve(addr, registry, self)
     }
 
     /// The same on a socket that is open already, until `gone` is cancelled. Called

@@ -22,6 +22,7 @@ pub mod fields;
 pub mod healthcheck;
 pub mod http_server;
 pub mod kit;
+pub mod listen;
 pub mod metrics;
 pub mod nats_url;
 pub mod outbox;

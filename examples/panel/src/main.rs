@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// An example application behind the gateway
@@ -51,6 +51,15 @@ async fn healthcheck(address: SocketAddr) -> Result<()> {
     TcpStream::connect(address).await.map(drop).context("the panel does not answer")
 }
 
+/// Lets more connections wait than the usual 128: the gateway opens hundreds at once
+/// when as many handshakes come, and those that find no place are refused.
+fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(4096)
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let coloured = std::io::stderr().is_terminal();
@@ -65,7 +74,7 @@ async fn main() -> Result<()> {
     let tickets = identity::Verifier::new(config.jwks_url, &config.issuer, "ws")?;
     let app = routes::App { verifier, tickets };
 
-    let listener = TcpListener::bind(config.listen_addr).await;
+    let listener = listen(config.listen_addr);
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen_addr))?;
     tracing::info!("listening on http://{}", config.listen_addr);
 
