@@ -49,16 +49,19 @@ impl Opener {
 
     /// Asks until it is done: an outage may pass, a refusal may not.
     pub async fn ask<C: Call>(&self, call: &C) -> C::Reply {
-        let done = eventually(|| async {
-            let payload = serde_json::to_vec(call).expect("a message");
-            let reply = self.nats.request(C::SUBJECT, payload.into()).await.ok()?;
-            match serde_json::from_slice::<Answer<C::Reply>>(&reply.payload).expect("an answer") {
-                Answer::Done(done) => Some(done),
-                Answer::Refused(refusal) => panic!("{}: {refusal:?}", C::SUBJECT),
-                Answer::Unavailable => None,
-            }
-        });
-        done.await.unwrap_or_else(|| panic!("{} stays unavailable", C::SUBJECT))
+        let done = eventually(|| self.ask_once(call)).await;
+        done.unwrap_or_else(|| panic!("{} stays unavailable", C::SUBJECT))
+    }
+
+    /// Nothing when it is not done, or not yet.
+    pub async fn ask_once<C: Call>(&self, call: &C) -> Option<C::Reply> {
+        let payload = serde_json::to_vec(call).expect("a message");
+        let reply = self.nats.request(C::SUBJECT, payload.into()).await.ok()?;
+        match serde_json::from_slice::<Answer<C::Reply>>(&reply.payload).expect("an answer") {
+            Answer::Done(done) => Some(done),
+            Answer::Refused(refusal) => panic!("{}: {refusal:?}", C::SUBJECT),
+            Answer::Unavailable => None,
+        }
     }
 
     /// Somebody whom only session-svc will know.

@@ -11,7 +11,7 @@ use crate::{
     app::App,
     credentials,
     model::brake::Lane,
-    promises::SessionPromise,
+    promises::{self, SessionPromise},
     store::{accounts, users},
 };
 
@@ -50,6 +50,9 @@ async fn set_two_factor(app: App, call: SetTwoFactor) -> Result<Option<UserSnaps
     let mut tx = app.db.begin().await.doing("starting to change a second factor")?;
     let Some(user) = users::set_two_factor(&mut *tx, &call, app.clock.now()).await? else {
         // Told before, or the user is gone.
+        if promises::are_sessions_owed(&mut *tx, &call.user_id).await? {
+            return Err("their sessions do not show it yet").doing("changing a second factor")?;
+        }
         return Ok(users::find_by_id(&mut *tx, &call.user_id).await?);
     };
     let shown = SessionPromise::user_changed(&mut *tx, user.clone()).await?;

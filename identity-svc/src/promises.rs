@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use async_nats::jetstream;
-use auth_types::{Email, SessionId};
+use auth_types::{Email, SessionId, UserId};
 use contract::{
     Call,
     mail::{self, Mail, Receipt, Template},
@@ -12,7 +12,7 @@ use contract::{
     user::UserSnapshot,
 };
 use service_kit::{
-    Error, Fault, Kit,
+    Error, Fault, Kit, While,
     delivery::{ask, hand_over_mail, keep, mail_queue, unknown_subject},
     outbox::{self, Delivery, Promise},
 };
@@ -91,6 +91,17 @@ impl<C: Call<Reply = ()>> SessionPromise<C> {
         ask(&app.bus, &self.call).await?;
         outbox::close(&app.db, self.id).await
     }
+}
+
+/// Whether session-svc is still to be told something about this user. Whoever finds a
+/// change made already does not know whether the sessions show it.
+pub async fn are_sessions_owed(db: impl PgExecutor<'_>, user: &UserId) -> Result<bool, Fault> {
+    let owed = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM outbox \
+          WHERE subject IN ($1, $2) AND payload #>> '{user,user,id}' = $3)",
+    );
+    let owed = owed.bind(UserChanged::SUBJECT).bind(RevokeUser::SUBJECT).bind(user);
+    owed.fetch_one(db).await.doing("looking for promises about sessions")
 }
 
 /// What ends sessions also ends what spares a browser the second factor. It is not

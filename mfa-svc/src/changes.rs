@@ -34,7 +34,7 @@ impl Change {
             enabled: change != FactorChange::Disabled,
             kept: current.live.session.id.clone(),
         };
-        outbox::promise(&mut *tx, call.change, SetTwoFactor::SUBJECT, &call).await?;
+        outbox::promise_to_keep_now(&mut *tx, call.change, SetTwoFactor::SUBJECT, &call).await?;
         promises::mail(tx, user, Template::TwoFactorChanged { name: user.name.clone(), change })
             .await?;
         Ok(Self(call))

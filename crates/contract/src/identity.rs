@@ -39,7 +39,8 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 /// Sessions other than `kept` end.
 ///
 /// May be asked again and late: changes are ordered by their ids (UUID version 7), and
-/// one that is not newer than the last changes nothing.
+/// one that is not newer than the last changes nothing. It is unavailable for as long as
+/// the sessions do not show the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetTwoFactor {
     pub change: Uuid,

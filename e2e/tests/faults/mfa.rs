@@ -1,6 +1,7 @@
 //! mfa-svc away: whoever has a second factor stays outside, everybody else notices nothing.
 
-use e2e::{Algorithm, Browser, How, PASSWORD, Passkey, Stores, own_stack};
+use contract::identity::SetTwoFactor;
+use e2e::{Algorithm, Browser, How, Opener, PASSWORD, Passkey, Stores, own_stack};
 use serde_json::json;
 use stack::Process;
 
@@ -128,4 +129,31 @@ async fn an_enrolment_that_is_completed_without_identity_svc_counts_when_it_is_b
     let ended = e2e::eventually(|| async { (!other.clone().is_signed_in().await).then_some(()) });
     ended.await.expect("other sessions end");
     assert!(user.browser.is_signed_in().await, "the session of the change ended too");
+}
+
+/// Whoever is told of a change a second time does not call it done before the sessions
+/// that it ends have ended, whoever sees to that.
+#[tokio::test]
+async fn a_change_that_is_told_twice_is_done_when_other_sessions_have_ended() {
+    let (stack, dir) = own_stack(&[]).await;
+    let mut user = Browser::new(stack.urls()).sign_up().await;
+    let mut other = Browser::new(stack.urls());
+    other.sign_in(&user.email, PASSWORD).await.expect(200);
+    let session = user.browser.session().await;
+    let call = json!({
+        "change": "01a20efc-7cbe-7298-9c18-8b5848df5019",
+        "user_id": user.id,
+        "enabled": true,
+        "kept": session["session"]["id"],
+    });
+    let call: SetTwoFactor = serde_json::from_value(call).expect("a call");
+    let opener = Opener::connect(stack.urls(), dir.path()).await;
+    stack.pause(Process::Session);
+    for _ in 0..2 {
+        assert_eq!(opener.ask_once(&call).await, None, "done without session-svc");
+    }
+    stack.resume(Process::Session);
+    assert!(opener.ask(&call).await.expect("the user").user.two_factor_enabled);
+    assert!(!other.is_signed_in().await, "acknowledged too early");
+    assert!(user.browser.is_signed_in().await);
 }
