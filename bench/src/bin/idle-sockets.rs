@@ -1,9 +1,10 @@
-//! What idle sockets cost: memory of the gateway, and how soon they close.
+//! What idle sockets cost: memory of the gateways, and how soon they close.
 //!
 //! Opens so many sockets in a hundred sessions, each of them confirmed by the panel's
 //! welcome, waits until the gateway has pinged them, and then signs one session out.
+//! With more than one gateway the sockets of each session are spread over all of them.
 //!
-//! `idle-sockets [SOCKETS]`
+//! `idle-sockets [SOCKETS [GATEWAYS]]`
 
 use std::{
     io::Write,
@@ -34,6 +35,7 @@ struct Session {
 #[tokio::main]
 async fn main() -> Result<()> {
     let wanted: usize = std::env::args().nth(1).map_or(Ok(10_000), |text| text.parse())?;
+    let gateways: usize = std::env::args().nth(2).map_or(Ok(1), |text| text.parse())?;
     let dir = tempfile::tempdir()?;
     let per_session = wanted.div_ceil(SESSIONS);
     let env = vec![
@@ -41,7 +43,8 @@ async fn main() -> Result<()> {
         ("WS_PING_SECS".to_owned(), "10".to_owned()),
         ("LOG_FORMAT".to_owned(), "json".to_owned()),
     ];
-    let stack = Stack::start(Options { quiet: true, env, ..Options::new(dir.path()) }).await?;
+    let options = Options { quiet: true, env, ..Options::new(dir.path()) };
+    let stack = Stack::start(options.with_replicas(gateways, 1)).await?;
     let (client, urls) = (Client::new(), stack.urls().clone());
     let mut sessions = Vec::new();
     for number in 0..SESSIONS {
@@ -58,21 +61,25 @@ async fn main() -> Result<()> {
     let answered = answer_a_ping(&mut sessions).await?;
     let after_pings = resident(&stack)?;
     let closed_in = sign_out(&client, &urls, &mut sessions[0]).await?;
-    let metrics = client.get(format!("{}/metrics", urls.admin[&Process::Gateway]));
-    let metrics = metrics.send().await?.text().await?;
-    let open = metrics.lines().find_map(|line| line.strip_prefix("websockets_open "));
+    let mut still_open = 0;
+    for gateway in gateways_of(&stack) {
+        still_open += count_open(&client, &urls, gateway).await?;
+    }
 
     let sockets = per_session * SESSIONS;
     let mut out = std::io::stdout();
-    writeln!(out, "| | gateway | panel |\n| --- | --- | --- |")?;
+    writeln!(out, "| | gateways | panel |\n| --- | --- | --- |")?;
     for (name, of) in [("before", before), ("open", after), ("after a ping each", after_pings)] {
         writeln!(out, "| {name}, RSS in MB | {:.1} | {:.1} |", mb(of.0), mb(of.1))?;
     }
     let each = after_pings.0.saturating_sub(before.0) / sockets as u64;
-    writeln!(out, "\n{sockets} sockets in {SESSIONS} sessions, opened in {opened_in:.1?}")?;
-    writeln!(out, "{each} bytes of the gateway's memory each; {answered} answered a ping")?;
+    writeln!(
+        out,
+        "\n{sockets} sockets in {SESSIONS} sessions, {gateways} gateways, opened in {opened_in:.1?}"
+    )?;
+    writeln!(out, "{each} bytes of a gateway's memory each; {answered} answered a ping")?;
     writeln!(out, "sign-out to the last of {per_session} sockets closed: {closed_in:.1?}")?;
-    writeln!(out, "open at the end: {}", open.unwrap_or("?"))?;
+    writeln!(out, "open at the end: {still_open}")?;
     drop(sessions);
     stack.shutdown().await;
     Ok(())
@@ -108,7 +115,8 @@ async fn open(urls: &Urls, session: &mut Session, count: usize) -> Result<()> {
              X-Forwarded-For: {address}\r\n\r\n",
             urls.frontend_url, session.cookie
         );
-        let gateway = urls.gateway_url.trim_start_matches("http://").to_owned();
+        let gateway = &urls.gateways[number % urls.gateways.len()];
+        let gateway = gateway.trim_start_matches("http://").to_owned();
         opening.spawn(timeout(PATIENCE, handshake(gateway, request)));
     }
     while let Some(opened) = opening.join_next().await {
@@ -159,7 +167,19 @@ async fn sign_out(client: &Client, urls: &Urls, session: &mut Session) -> Result
     Ok(began.elapsed())
 }
 
-/// Memory of the gateway and of the panel, in bytes.
+/// The gateways that run.
+fn gateways_of(stack: &Stack) -> impl Iterator<Item = Process> {
+    Process::GATEWAYS.into_iter().filter(|gateway| stack.pid(*gateway).is_some())
+}
+
+async fn count_open(client: &Client, urls: &Urls, gateway: Process) -> Result<u64> {
+    let metrics = client.get(format!("{}/metrics", urls.admin[&gateway]));
+    let metrics = metrics.send().await?.text().await?;
+    let open = metrics.lines().find_map(|line| line.strip_prefix("websockets_open "));
+    Ok(open.context("a gauge of open sockets")?.parse()?)
+}
+
+/// Memory of all gateways and of the panel, in bytes.
 fn resident(stack: &Stack) -> Result<(u64, u64)> {
     let of = |process| -> Result<u64> {
         let pid = stack.pid(process).context("it runs")?;
@@ -168,5 +188,5 @@ fn resident(stack: &Stack) -> Result<(u64, u64)> {
         let kb = line.context("VmRSS")?.trim().trim_end_matches(" kB");
         Ok(kb.parse::<u64>()? * 1024)
     };
-    Ok((of(Process::Gateway)?, of(Process::Panel)?))
+    Ok((gateways_of(stack).map(of).sum::<Result<u64>>()?, of(Process::Panel)?))
 }
