@@ -40,7 +40,7 @@ pub use shape::{
 };
 pub use social::{at_provider, discord, fresh_id, github, google, with};
 pub use socket::{Handshake, Socket};
-pub use stacks::{free_port, own_stack, own_stack_with, shared};
+pub use stacks::{environment_of, free_port, own_stack, own_stack_with, shared};
 pub use stores::Stores;
 pub use tcp_proxy::TcpProxy;
 pub use wait::{eventually, tick};

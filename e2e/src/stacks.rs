@@ -1,8 +1,14 @@
 //! Which stack a test runs on.
 
-use std::{net::TcpListener, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    net::TcpListener,
+    os::unix::ffi::OsStrExt,
+    sync::OnceLock,
+};
 
-use stack::{Options, Stack, Urls};
+use stack::{Options, Process, Stack, Urls};
 use tempfile::TempDir;
 
 /// The stack that all tests share: the one `./dev test` has started, or else one
@@ -38,6 +44,19 @@ pub async fn own_stack_with(
     let stack =
         Stack::start(wishes(options)).await.unwrap_or_else(|error| panic!("the stack: {error:#}"));
     (stack, dir)
+}
+
+/// The environment of a process of the stack.
+#[must_use]
+pub fn environment_of(stack: &Stack, process: Process) -> HashMap<OsString, OsString> {
+    let pid = stack.pid(process).expect("it runs");
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("ours to read");
+    let pairs = environment.split(|byte| *byte == 0).filter_map(|pair| {
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        let text = |bytes| OsStr::from_bytes(bytes).to_owned();
+        Some((text(&pair[..at]), text(&pair[at + 1..])))
+    });
+    pairs.collect()
 }
 
 /// A port that nobody listens at just now.

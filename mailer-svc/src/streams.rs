@@ -179,27 +179,28 @@ pub fn up_to_date(info: &stream::Info) -> usize {
 #[must_use]
 pub fn mails() -> stream::Config {
     stream::Config {
-        name: STREAM.to_owned(),
-        subjects: vec![SUBJECT.to_owned()],
         retention: stream::RetentionPolicy::WorkQueue,
-        storage: stream::StorageType::File,
-        duplicate_window: DUPLICATE_WINDOW,
         max_age: 7 * DAY,
         description: Some("mails to be sent".to_owned()),
-        ..Default::default()
+        ..of(STREAM, SUBJECT)
     }
 }
 
 #[must_use]
 pub fn dead_letters() -> stream::Config {
     stream::Config {
-        name: DEAD_STREAM.to_owned(),
-        subjects: vec![DEAD_SUBJECT.to_owned()],
-        retention: stream::RetentionPolicy::Limits,
-        storage: stream::StorageType::File,
-        duplicate_window: DUPLICATE_WINDOW,
         max_age: 30 * DAY,
         description: Some("mails that cannot be delivered, and why".to_owned()),
+        ..of(DEAD_STREAM, DEAD_SUBJECT)
+    }
+}
+
+fn of(name: &str, subject: &str) -> stream::Config {
+    stream::Config {
+        name: name.to_owned(),
+        subjects: vec![subject.to_owned()],
+        storage: stream::StorageType::File,
+        duplicate_window: DUPLICATE_WINDOW,
         ..Default::default()
     }
 }

@@ -330,7 +330,7 @@ fn log(subject: &'static str, error: &Error) {
     }
 }
 
-/// The next request. Once the service stops, it leaves the queue group, so that new
+/// The next request. Once the service closes ([`Kit::closing`]), it leaves the queue group, so that new
 /// requests go to a replica, and is given those that are on their way already.
 async fn next(
     requests: &mut async_nats::Subscriber,

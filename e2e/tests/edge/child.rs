@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ffi::OsString, path::Path, process::Stdio};
 
-use e2e::free_port;
+use e2e::{environment_of, free_port};
 use stack::{Process, Stack, bin_dir};
 use tokio::process::{Child, Command};
 
@@ -11,19 +11,6 @@ pub(crate) fn start(program: &Path, args: &[&str], env: &HashMap<OsString, OsStr
     command.args(args).env_clear().envs(env).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()))
-}
-
-/// The environment of a process of the stack.
-pub(crate) fn environment_of(stack: &Stack, process: Process) -> HashMap<OsString, OsString> {
-    use std::os::unix::ffi::OsStringExt;
-    let pid = stack.pid(process).expect("it runs");
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("ours to read");
-    let pairs = environment.split(|byte| *byte == 0).filter_map(|pair| {
-        let at = pair.iter().position(|byte| *byte == b'=')?;
-        let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        Some((text(&pair[..at]), text(&pair[at + 1..])))
-    });
-    pairs.collect()
 }
 
 /// Another one of a process of the stack, at another port. Returns when it listens.

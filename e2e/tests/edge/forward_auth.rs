@@ -308,7 +308,7 @@ fn examples() -> PathBuf {
 }
 
 fn port_of(stack: &Stack, process: Process) -> String {
-    let env = child::environment_of(stack, process);
+    let env = e2e::environment_of(stack, process);
     let address = env[std::ffi::OsStr::new("LISTEN_ADDR")].to_string_lossy().into_owned();
     address.rsplit(':').next().expect("a port").to_owned()
 }

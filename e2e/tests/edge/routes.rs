@@ -231,7 +231,7 @@ async fn a_route_may_lead_to_one_upstream_and_its_neighbour_to_another() {
 #[tokio::test]
 async fn an_assertion_is_for_the_upstream_of_the_route() {
     let (app, _upstream) = application("").await;
-    let panel = crate::child::environment_of(&app.stack, stack::Process::Panel);
+    let panel = e2e::environment_of(&app.stack, stack::Process::Panel);
     let address = panel[std::ffi::OsStr::new("LISTEN_ADDR")].to_string_lossy().into_owned();
     app.write(&format!(
         "[upstreams.elsewhere]\naddress = \"{address}\"\n[upstreams.panel]\naddress = \"{address}\"\n\

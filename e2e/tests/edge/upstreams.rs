@@ -64,7 +64,7 @@ async fn a_killed_upstream_is_noticed_and_nobody_else_notices() {
     }
     assert_eq!(app.metric(RETRIES).await.unwrap_or_default(), retried, "it was still asked");
 
-    let mut env = child::environment_of(&app.stack, Process::Panel);
+    let mut env = e2e::environment_of(&app.stack, Process::Panel);
     env.insert("LISTEN_ADDR".into(), format!("127.0.0.1:{second}").into());
     let _two = child::start(&stack::bin_dir().join("panel"), &[], &env);
     app.wait_for(HEALTHY, 2).await;

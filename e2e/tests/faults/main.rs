@@ -19,6 +19,7 @@ mod redis_servers;
 mod restore;
 mod revocations;
 mod rolling;
+mod rounds;
 mod social;
 mod stopping;
 mod successor;

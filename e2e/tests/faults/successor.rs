@@ -2,21 +2,14 @@
 
 use std::{os::unix::process::CommandExt as _, path::Path};
 
-use e2e::eventually;
+use e2e::{environment_of, eventually};
 use stack::{Process, Stack};
 use tokio::process::{Child, Command};
 
 /// A second gateway with the environment of the first.
-fn successor(pid: u32, program: &Path) -> Child {
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("it runs");
-    let pairs = environment.split(|byte| *byte == 0).filter_map(|pair| {
-        String::from_utf8(pair.to_vec())
-            .ok()?
-            .split_once('=')
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-    });
+fn successor(stack: &Stack, program: &Path) -> Child {
     let mut command = std::process::Command::new(program);
-    command.env_clear().envs(pairs).process_group(0);
+    command.env_clear().envs(environment_of(stack, Process::Gateway)).process_group(0);
     Command::from(command).kill_on_drop(true).spawn().expect("it starts")
 }
 
@@ -24,7 +17,7 @@ fn successor(pid: u32, program: &Path) -> Child {
 /// as it is gone, and so a third one takes the second one's place; that one stays.
 pub(crate) async fn take_over(stack: &Stack, program: &Path) {
     let first = stack.pid(Process::Gateway).expect("it runs");
-    let mut second = successor(first, program);
+    let mut second = successor(stack, program);
     let replaced = eventually(|| async { stack.pid(Process::Gateway).filter(|pid| *pid != first) });
     replaced.await.expect("the first one ends by itself");
     let ended = second.wait().await.expect("it ends by itself");

@@ -2,11 +2,12 @@
 //!
 //! In every heartbeat each master is asked which slots it takes every master to have.
 //! What is shown is what a majority of those masters agrees on, and nothing when there was
-//! none twice; so a master that is cut off from the others is not read for long. The heartbeat is confirmed when
-//! **all** of them have answered, and agree. A change of masters is known to one of those
-//! at least before anybody writes to a new one by the same rule; so whatever was written,
-//! by whomever, to a master that is not among ours was written after the last heartbeat
-//! that was confirmed, and what is remembered has ended when that is acknowledged.
+//! none twice; so a master that is cut off from the others is not read for long. The
+//! heartbeat is confirmed when **all** of them have answered, and agree. A change of
+//! masters is known to one of those at least before anybody writes to a new one by the
+//! same rule; so whatever was written, by whomever, to a master that is not among ours was
+//! written after the last heartbeat that was confirmed, and what is remembered has ended
+//! when that is acknowledged.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

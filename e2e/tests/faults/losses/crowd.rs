@@ -4,10 +4,7 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -19,12 +16,11 @@ use stack::{Stack, Urls};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::rounds::{Round, Rounds};
+
 /// Addresses are verified by mail, as in production, and a test may ask as often as it
 /// likes.
 pub(super) const PRODUCTION: &[(&str, &str)] = &[("NODE_ENV", "production"), ("RATE_LIMIT", "off")];
-/// Rounds after which all parts have been used since something happened: the one under way
-/// and a whole one.
-const ROUNDS: u64 = 2;
 
 /// What was answered with a 200, and what should not have been answered at all.
 #[derive(Default)]
@@ -42,7 +38,7 @@ struct Record {
 
 pub(super) struct Crowd {
     stop: CancellationToken,
-    rounds: Arc<Vec<AtomicU64>>,
+    rounds: Rounds,
     record: Arc<Mutex<Record>>,
     workers: Vec<JoinHandle<Worker>>,
 }
@@ -50,36 +46,22 @@ pub(super) struct Crowd {
 impl Crowd {
     pub(super) async fn gather(stack: &Stack, size: usize) -> Self {
         let stop = CancellationToken::new();
-        let rounds: Arc<Vec<_>> = Arc::new((0..size).map(|_| AtomicU64::new(0)).collect());
+        let mut rounds = Rounds::default();
         let record: Arc<Mutex<Record>> = Arc::default();
         let mut workers = Vec::new();
         for number in 0..size {
             let worker = Worker::arrive(stack.urls(), Arc::clone(&record)).await;
-            workers.push(tokio::spawn(worker.work(number, Arc::clone(&rounds), stop.clone())));
+            workers.push(tokio::spawn(worker.work(number, rounds.begin(), stop.clone())));
         }
         Self { stop, rounds, record, workers }
     }
 
-    /// Returns when everybody has done everything since now. A busy machine takes its time
-    /// for that; it is stuck when nobody gets anything done.
+    /// Returns when everybody has done everything since now, or somebody has left.
     pub(super) async fn goes_on(&self) {
-        let wanted: Vec<_> = self.done().iter().map(|rounds| rounds + ROUNDS).collect();
-        loop {
-            let before = self.done();
-            if before.iter().zip(&wanted).all(|(done, wanted)| done >= wanted) {
-                return;
-            }
-            let progress = || async { (self.done() != before).then_some(()) };
-            if eventually(progress).await.is_none() {
-                let wrong = &self.record.lock().expect("nobody panicked").wrong;
-                panic!("stuck at {before:?} of {wanted:?}: {wrong:?}");
-            }
+        if let Err(stuck) = self.rounds.go_on().await {
+            let wrong = &self.record.lock().expect("nobody panicked").wrong;
+            panic!("{stuck}: {wrong:?}");
         }
-    }
-
-    /// Rounds of each.
-    fn done(&self) -> Vec<u64> {
-        self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed)).collect()
     }
 
     /// Sends everybody home, and sees whether all is as they were told.
@@ -171,14 +153,9 @@ impl Worker {
         Self { urls: urls.clone(), record, browser, email, password, name }
     }
 
-    async fn work(
-        mut self,
-        number: usize,
-        rounds: Arc<Vec<AtomicU64>>,
-        stop: CancellationToken,
-    ) -> Self {
+    async fn work(mut self, number: usize, rounds: Round, stop: CancellationToken) -> Self {
         while !stop.is_cancelled() {
-            let round = rounds[number].load(Ordering::Relaxed);
+            let round = rounds.done();
             self.stays_signed_in().await;
             self.signs_somebody_up().await;
             self.comes_and_goes().await;
@@ -187,7 +164,7 @@ impl Worker {
             if number.is_multiple_of(3) {
                 self.changes_the_password(&format!("password {number} {round}")).await;
             }
-            rounds[number].store(round + 1, Ordering::Relaxed);
+            rounds.is_done();
         }
         self
     }

@@ -1,14 +1,11 @@
 //! Those who use a stack while its parts are replaced, and what failed for them.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use e2e::{Answer, Browser, Handshake, PASSWORD, Socket, User, tick};
+use e2e::{Answer, Browser, Handshake, PASSWORD, Socket, User};
 use serde_json::json;
 use stack::{Process, Stack, Urls};
 use tokio::{
@@ -18,8 +15,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-/// Rounds that everybody makes between two replacements.
-const ROUNDS_BETWEEN: u64 = 2;
+use crate::rounds::{Round, Rounds};
 
 /// How often each connection is used. The machine is to be busy, not overloaded: then
 /// refusing is right.
@@ -37,14 +33,14 @@ pub(super) struct Crowd {
     stop: CancellationToken,
     /// What is being replaced, for those to whom something fails.
     meanwhile: Arc<Mutex<&'static str>>,
-    rounds: Vec<Arc<AtomicU64>>,
+    rounds: Rounds,
     members: Vec<JoinHandle<Vec<String>>>,
 }
 
 /// What one of them needs to know.
 struct Member {
     number: usize,
-    round: Arc<AtomicU64>,
+    round: Round,
     stop: CancellationToken,
     meanwhile: Arc<Mutex<&'static str>>,
     failures: Vec<String>,
@@ -55,7 +51,7 @@ impl Crowd {
         let mut crowd = Self {
             stop: CancellationToken::new(),
             meanwhile: Arc::default(),
-            rounds: Vec::new(),
+            rounds: Rounds::default(),
             members: Vec::new(),
         };
         for _ in 0..sizes.users {
@@ -73,10 +69,13 @@ impl Crowd {
     }
 
     fn member(&mut self) -> Member {
-        let round = Arc::new(AtomicU64::new(0));
-        self.rounds.push(Arc::clone(&round));
-        let (stop, meanwhile) = (self.stop.clone(), Arc::clone(&self.meanwhile));
-        Member { number: self.rounds.len(), round, stop, meanwhile, failures: Vec::new() }
+        Member {
+            number: self.members.len(),
+            round: self.rounds.begin(),
+            stop: self.stop.clone(),
+            meanwhile: Arc::clone(&self.meanwhile),
+            failures: Vec::new(),
+        }
     }
 
     /// From now on this is being replaced.
@@ -84,16 +83,9 @@ impl Crowd {
         *self.meanwhile.lock().expect("whole") = process.name();
     }
 
-    /// Returns when everybody has made a few rounds more, or somebody has left.
+    /// Returns when everybody has used everything since now, or somebody has left.
     pub(super) async fn goes_on(&self) {
-        let count = || self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed));
-        let wanted: Vec<_> = count().map(|rounds| rounds + ROUNDS_BETWEEN).collect();
-        let mut pace = tick();
-        while count().zip(&wanted).any(|(rounds, wanted)| rounds < *wanted)
-            && !self.members.iter().any(JoinHandle::is_finished)
-        {
-            pace.tick().await;
-        }
+        self.rounds.go_on().await.unwrap_or_else(|stuck| panic!("{stuck}"));
     }
 
     /// Ends it. Gives back what failed, and how often everybody has gone round.
@@ -103,7 +95,7 @@ impl Crowd {
         for member in self.members {
             failures.extend(member.await.expect("no panic"));
         }
-        (failures, self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed)).sum())
+        (failures, self.rounds.total())
     }
 }
 
@@ -116,13 +108,13 @@ impl Member {
             self.asks_each_service(&mut browser).await;
             self.signs_in_elsewhere(&browser, &email).await;
             socket = self.talks(socket, &urls).await;
-            self.round.fetch_add(1, Ordering::Relaxed);
+            self.round.is_done();
         }
         self.failures
     }
 
     async fn asks_each_service(&mut self, browser: &mut Browser) {
-        let round = self.round.load(Ordering::Relaxed);
+        let round = self.round.done();
         let name = json!({ "name": format!("Ann {} {round}", self.number) });
         let password = json!({ "password": PASSWORD });
         let answers = [
@@ -180,7 +172,7 @@ impl Member {
             if !browser.is_signed_in().await {
                 self.fails("signed out");
             }
-            self.round.fetch_add(1, Ordering::Relaxed);
+            self.round.is_done();
         }
         self.failures
     }
