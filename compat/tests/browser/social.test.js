@@ -96,8 +96,11 @@ test('an identity is added, and taken away while another way in is left', oursOn
   await agree(visitor.page, login);
   await visitor.isSignedIn();
   assert.deepEqual(await waysIn(visitor), ['credential', 'google']);
-  await visitor.page.getByRole('listitem').filter({ hasText: 'credential' }).getByRole('button').click();
+  const password = visitor.page.getByRole('listitem').filter({ hasText: 'credential' });
+  await password.getByRole('button').click();
   await visitor.isTold('Done.');
+  // The list is drawn anew a moment later.
+  await password.waitFor({ state: 'detached' });
   assert.deepEqual(await waysIn(visitor), ['google']);
   await visitor.page.getByRole('listitem').filter({ hasText: 'google' }).getByRole('button').click();
   await visitor.isTold('FAILED_TO_UNLINK_LAST_ACCOUNT');
