@@ -5,7 +5,7 @@ use contract::{
     session::RevokeReason,
     user::UserSnapshot,
 };
-use service_kit::{Error, Kit, While};
+use service_kit::{Error, Fault, Kit, While};
 
 use crate::{
     app::App,
@@ -51,7 +51,8 @@ async fn set_two_factor(app: App, call: SetTwoFactor) -> Result<Option<UserSnaps
     let Some(user) = users::set_two_factor(&mut *tx, &call, app.clock.now()).await? else {
         // Told before, or the user is gone.
         if promises::are_sessions_owed(&mut *tx, &call.user_id).await? {
-            return Err("their sessions do not show it yet").doing("changing a second factor")?;
+            let why = "their sessions do not show it yet";
+            return Err(Fault::because("changing a second factor", why).into());
         }
         return Ok(users::find_by_id(&mut *tx, &call.user_id).await?);
     };

@@ -13,7 +13,7 @@ use contract::{
 };
 use service_kit::{
     Error, Fault, Kit, While,
-    delivery::{ask, hand_over_mail, keep, mail_queue, unknown_subject},
+    delivery::{OwnPromise, hand_over_mail, keep, mail_queue, unknown_subject},
     outbox::{self, Delivery, Promise},
 };
 use sqlx::{PgConnection, PgExecutor, PgPool};
@@ -38,13 +38,8 @@ pub async fn mail_to(db: impl PgExecutor<'_>, to: &Email, template: Template) ->
     outbox::promise(db, id, mail::SUBJECT, &mail).await
 }
 
-/// Something that a call to session-svc makes true. It is promised in the
-/// transaction that makes it necessary, and [`SessionPromise::keep`] is tried at
-/// once, so that a request is answered only when it has been kept.
-pub struct SessionPromise<C> {
-    id: Uuid,
-    call: C,
-}
+/// Something that a call to session-svc makes true.
+pub struct SessionPromise<C>(OwnPromise<C>);
 
 impl SessionPromise<UserChanged> {
     /// Every session is to show what the user is now.
@@ -79,17 +74,13 @@ impl SessionPromise<RevokeUser> {
 
 impl<C: Call<Reply = ()>> SessionPromise<C> {
     async fn make(db: impl PgExecutor<'_>, call: C) -> Result<Self, Fault> {
-        let id = Uuid::now_v7();
-        outbox::promise_to_keep_now(db, id, C::SUBJECT, &call).await?;
-        Ok(Self { id, call })
+        Ok(Self(OwnPromise::make(db, Uuid::now_v7(), call).await?))
     }
 
     /// Tries at once, after the commit. If it fails, the outbox goes on trying, and
     /// the caller is told that it is not done yet.
     pub async fn keep(self, app: &App) -> Result<(), Fault> {
-        app.bell.ring();
-        ask(&app.bus, &self.call).await?;
-        outbox::close(&app.db, self.id).await
+        self.0.keep(&app.db, &app.bus, &app.bell).await
     }
 }
 

@@ -5,20 +5,20 @@
 //! the user's other sessions) and that the user gets a mail.
 
 use contract::{
-    Call, Refusal,
+    Refusal,
     identity::SetTwoFactor,
     mail::{FactorChange, Template},
     session::{RotateSession, SessionOpened},
     user::UserSnapshot,
 };
-use service_kit::{Current, Error, Fault, outbox};
+use service_kit::{Current, Error, Fault, delivery::OwnPromise};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{app::App, promises, store};
 
 /// What identity-svc has been promised to be told.
-pub struct Change(SetTwoFactor);
+pub struct Change(OwnPromise<SetTwoFactor>);
 
 impl Change {
     pub async fn make(
@@ -34,20 +34,19 @@ impl Change {
             enabled: change != FactorChange::Disabled,
             kept: current.live.session.id.clone(),
         };
-        outbox::promise_to_keep_now(&mut *tx, call.change, SetTwoFactor::SUBJECT, &call).await?;
+        let promise = OwnPromise::make(&mut *tx, call.change, call).await?;
         promises::mail(tx, user, Template::TwoFactorChanged { name: user.name.clone(), change })
             .await?;
-        Ok(Self(call))
+        Ok(Self(promise))
     }
 
     /// Tries at once, after the commit, and gives back what the user is then. If it fails,
     /// the outbox goes on trying, and the caller is told that it is not done yet.
     pub async fn keep(self, app: &App) -> Result<UserSnapshot, Error> {
-        app.bell.ring();
+        let call = self.0.call();
         app.metrics.changes.inc();
-        tracing::info!(target: "security", { user.id = %self.0.user_id, enabled = self.0.enabled }, "a second factor was changed");
-        let user = app.bus.request(&self.0).await?;
-        outbox::close(&app.db, self.0.change).await?;
+        tracing::info!(target: "security", { user.id = %call.user_id, enabled = call.enabled }, "a second factor was changed");
+        let user = self.0.keep(&app.db, &app.bus, &app.bell).await?;
         user.ok_or_else(|| Refusal::Unauthorized.into())
     }
 }

@@ -6,13 +6,12 @@
 //! on as it is.
 
 use contract::{
-    Call,
     event::{PASSKEY_ADDED, PASSKEY_REMOVED, PasskeyEvent},
     mail::{PasskeyChange, Template},
     session::{RevokeReason, RevokeUser},
     user::UserSnapshot,
 };
-use service_kit::{Current, Fault, delivery::ask, outbox};
+use service_kit::{Current, Fault, delivery::OwnPromise, outbox};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,8 +19,7 @@ use crate::{app::App, promises, store};
 
 /// What session-svc has been promised to be told.
 pub struct Changed {
-    id: Uuid,
-    revoke: RevokeUser,
+    revoke: OwnPromise<RevokeUser>,
     change: PasskeyChange,
 }
 
@@ -39,8 +37,7 @@ impl Changed {
             reason: RevokeReason::SecondFactorChanged,
             keep: Some(current.live.session.id.clone()),
         };
-        let id = Uuid::now_v7();
-        outbox::promise_to_keep_now(&mut *tx, id, RevokeUser::SUBJECT, &revoke).await?;
+        let revoke = OwnPromise::make(&mut *tx, Uuid::now_v7(), revoke).await?;
         let event = PasskeyEvent {
             id: Uuid::now_v7(),
             user_id: user.id.clone(),
@@ -49,17 +46,16 @@ impl Changed {
         outbox::promise(&mut *tx, event.id, subject(change), &event).await?;
         let (name, passkey) = (user.name.clone(), passkey_name.unwrap_or_default().to_owned());
         promises::mail(tx, user, Template::PasskeyChanged { name, passkey, change }).await?;
-        Ok(Self { id, revoke, change })
+        Ok(Self { revoke, change })
     }
 
     /// Tries at once, after the commit. If it fails, the outbox goes on trying, and the
     /// caller is told that it is not done yet.
     pub async fn keep(self, app: &App) -> Result<(), Fault> {
-        app.bell.ring();
+        let user = &self.revoke.call().user.user;
         app.metrics.passkey_changed(self.change);
-        tracing::info!(target: "security", { user.id = %self.revoke.user.user.id, change = self.change.name() }, "a user's passkeys were changed");
-        ask(&app.bus, &self.revoke).await?;
-        outbox::close(&app.db, self.id).await
+        tracing::info!(target: "security", { user.id = %user.id, change = self.change.name() }, "a user's passkeys were changed");
+        self.revoke.keep(&app.db, &app.bus, &app.bell).await
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use async_nats::{HeaderMap, Request, RequestErrorKind, header::NATS_MESSAGE_ID, jetstream};
 use contract::{Call, mail};
 use serde_json::Value;
+use sqlx::{PgExecutor, PgPool};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::{
     bus::{Bus, CallError, outage},
     fault::{Fault, While},
-    outbox::{Delivery, Promise},
+    outbox::{self, Bell, Delivery, Promise},
 };
 
 /// How long JetStream may take to say that it has a mail.
@@ -32,10 +34,38 @@ pub async fn keep<C: Call>(bus: &Bus, promise: Promise) -> Result<Delivery, Faul
     Ok(Delivery::Closed)
 }
 
+/// A call that whoever promises it makes at once, after the commit, so that a request is
+/// answered only when it has been made. The outbox does not get ahead of that, and goes
+/// on trying if it fails.
+pub struct OwnPromise<C> {
+    id: Uuid,
+    call: C,
+}
+
+impl<C: Call> OwnPromise<C> {
+    /// In the transaction that makes the call necessary.
+    pub async fn make(db: impl PgExecutor<'_>, id: Uuid, call: C) -> Result<Self, Fault> {
+        outbox::promise_to_keep_now(db, id, C::SUBJECT, &call).await?;
+        Ok(Self { id, call })
+    }
+
+    pub fn call(&self) -> &C {
+        &self.call
+    }
+
+    /// After the commit. An error says that it is not done yet.
+    pub async fn keep(self, db: &PgPool, bus: &Bus, bell: &Bell) -> Result<C::Reply, Fault> {
+        bell.ring();
+        let reply = ask(bus, &self.call).await?;
+        outbox::close(db, self.id).await?;
+        Ok(reply)
+    }
+}
+
 /// Makes a promised call. A refusal is a fault here: what was promised cannot be kept.
-pub async fn ask<C: Call>(bus: &Bus, call: &C) -> Result<(), Fault> {
+async fn ask<C: Call>(bus: &Bus, call: &C) -> Result<C::Reply, Fault> {
     match bus.request(call).await {
-        Ok(_) => Ok(()),
+        Ok(reply) => Ok(reply),
         Err(CallError::Refused(refusal)) => Err(refusal.message()).doing("keeping a promise"),
         Err(CallError::Broke(error)) => Err(outage(error)),
     }

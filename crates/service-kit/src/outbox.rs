@@ -83,7 +83,7 @@ pub async fn promise(
 
 /// Writes a promise that who makes it will keep at once, after the commit. The outbox
 /// steps in a little later, so that the two do not both do it.
-pub async fn promise_to_keep_now(
+pub(crate) async fn promise_to_keep_now(
     db: impl PgExecutor<'_>,
     id: Uuid,
     subject: &str,
