@@ -75,7 +75,8 @@ async fn main() -> Result<()> {
     let each = after_pings.0.saturating_sub(before.0) / sockets as u64;
     writeln!(
         out,
-        "\n{sockets} sockets in {SESSIONS} sessions, {gateways} gateways, opened in {opened_in:.1?}"
+        "\n{sockets} sockets in {SESSIONS} sessions, {} gateways, opened in {opened_in:.1?}",
+        urls.gateways.len()
     )?;
     writeln!(out, "{each} bytes of a gateway's memory each; {answered} answered a ping")?;
     writeln!(out, "sign-out to the last of {per_session} sockets closed: {closed_in:.1?}")?;

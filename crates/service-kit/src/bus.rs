@@ -330,8 +330,8 @@ fn log(subject: &'static str, error: &Error) {
     }
 }
 
-/// The next request. Once the service closes ([`Kit::closing`]), it leaves the queue group, so that new
-/// requests go to a replica, and is given those that are on their way already.
+/// The next request. Once the service closes ([`Kit::closing`]), it leaves the queue group,
+/// so that new requests go to a replica, and is given those that are on their way already.
 async fn next(
     requests: &mut async_nats::Subscriber,
     closing: &tokio_util::sync::CancellationToken,

@@ -20,11 +20,12 @@ pub(crate) struct Round(Arc<AtomicU64>);
 
 impl Round {
     /// How many are done.
-    pub(crate) fn done(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_done(&self) {
+    /// One more is done.
+    pub(crate) fn complete(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

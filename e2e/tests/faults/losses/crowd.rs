@@ -155,7 +155,7 @@ impl Worker {
 
     async fn work(mut self, number: usize, rounds: Round, stop: CancellationToken) -> Self {
         while !stop.is_cancelled() {
-            let round = rounds.done();
+            let round = rounds.count();
             self.stays_signed_in().await;
             self.signs_somebody_up().await;
             self.comes_and_goes().await;
@@ -164,7 +164,7 @@ impl Worker {
             if number.is_multiple_of(3) {
                 self.changes_the_password(&format!("password {number} {round}")).await;
             }
-            rounds.is_done();
+            rounds.complete();
         }
         self
     }

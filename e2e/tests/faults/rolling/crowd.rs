@@ -108,13 +108,13 @@ impl Member {
             self.asks_each_service(&mut browser).await;
             self.signs_in_elsewhere(&browser, &email).await;
             socket = self.talks(socket, &urls).await;
-            self.round.is_done();
+            self.round.complete();
         }
         self.failures
     }
 
     async fn asks_each_service(&mut self, browser: &mut Browser) {
-        let round = self.round.done();
+        let round = self.round.count();
         let name = json!({ "name": format!("Ann {} {round}", self.number) });
         let password = json!({ "password": PASSWORD });
         let answers = [
@@ -172,7 +172,7 @@ impl Member {
             if !browser.is_signed_in().await {
                 self.fails("signed out");
             }
-            self.round.is_done();
+            self.round.complete();
         }
         self.failures
     }
