@@ -20,6 +20,7 @@ mod raw;
 mod shape;
 mod social;
 mod socket;
+mod stack_dir;
 mod stacks;
 mod stores;
 mod tcp_proxy;
@@ -40,6 +41,7 @@ pub use shape::{
 };
 pub use social::{at_provider, discord, fresh_id, github, google, with};
 pub use socket::{Handshake, Socket};
+pub use stack_dir::StackDir;
 pub use stacks::{environment_of, free_port, own_stack, own_stack_with, shared};
 pub use stores::Stores;
 pub use tcp_proxy::TcpProxy;

@@ -9,12 +9,13 @@ use std::{
 };
 
 use stack::{Options, Process, Stack, Urls};
-use tempfile::TempDir;
+
+use crate::StackDir;
 
 /// The stack that all tests share: the one `./dev test` has started, or else one
 /// for this process.
 pub async fn shared() -> Urls {
-    static OWN: OnceLock<(Stack, TempDir)> = OnceLock::new();
+    static OWN: OnceLock<(Stack, StackDir)> = OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
     let given = std::env::var("STELLAR_STACK_DIR");
     if let Ok(dir) = given {
@@ -29,7 +30,7 @@ pub async fn shared() -> Urls {
 }
 
 /// A stack of the test's own, with the given environment. It ends with the test.
-pub async fn own_stack(env: &[(&str, &str)]) -> (Stack, TempDir) {
+pub async fn own_stack(env: &[(&str, &str)]) -> (Stack, StackDir) {
     own_stack_with(env, |options| options).await
 }
 
@@ -37,8 +38,8 @@ pub async fn own_stack(env: &[(&str, &str)]) -> (Stack, TempDir) {
 pub async fn own_stack_with(
     env: &[(&str, &str)],
     wishes: impl FnOnce(Options) -> Options,
-) -> (Stack, TempDir) {
-    let dir = tempfile::tempdir().expect("a directory");
+) -> (Stack, StackDir) {
+    let dir = StackDir::new();
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let options = Options { quiet: true, env, ..Options::new(dir.path()) };
     let stack =

@@ -5,12 +5,14 @@ use std::time::Duration;
 use async_nats::{
     HeaderMap,
     jetstream::{
-        Message,
-        consumer::{AckPolicy, PullConsumer, pull},
+        Context, ErrorCode, Message,
+        consumer::{AckPolicy, Info, PullConsumer, pull},
+        stream::{ConsumerError, ConsumerErrorKind},
     },
 };
 use auth_types::Timestamp;
-use contract::mail::DEAD_SUBJECT;
+use backon::{ExponentialBuilder, Retryable};
+use contract::mail::{DEAD_SUBJECT, STREAM};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use service_kit::{Fault, While};
@@ -88,6 +90,37 @@ impl Mails {
         self.0.get_info().await.doing("looking whether the queue is still there")?;
         Ok(None)
     }
+}
+
+/// What JetStream says of the consumer.
+pub async fn look_up(jetstream: &Context) -> Result<Info, ConsumerError> {
+    let consumer = jetstream.get_consumer_from_stream(CONSUMER, STREAM).await;
+    consumer.map(|consumer: PullConsumer| consumer.cached_info().clone())
+}
+
+/// Has mailer-svc make its consumer anew, which takes it a second. What was being
+/// delivered comes back, and the ledger keeps it from being sent twice.
+///
+/// Of a consumer that came to more servers with its stream, those that are left may never
+/// choose a leader when one dies; one that is made on them does not suffer from that
+/// (<https://github.com/nats-io/nats-server/issues/6838>). This takes an account that may
+/// delete consumers, which mailer-svc's may not.
+pub async fn renew_consumer(jetstream: &Context) -> Result<(), Fault> {
+    let delete = || async {
+        match jetstream.delete_consumer_from_stream(CONSUMER, STREAM).await {
+            Err(error) if !is_not_found(&error) => Err(error),
+            _ => Ok(()),
+        }
+    };
+    // One without a leader goes, and nobody says so. Then it is not found.
+    delete.retry(ExponentialBuilder::default()).await.doing("deleting the consumer of mails")
+}
+
+fn is_not_found(error: &ConsumerError) -> bool {
+    matches!(
+        error.kind(),
+        ConsumerErrorKind::JetStream(error) if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND
+    )
 }
 
 fn consumer() -> pull::Config {

@@ -31,8 +31,9 @@ enum Command {
     /// Have so many servers of NATS keep each of mailer-svc's streams.
     ///
     /// Once, after a single server of NATS has become a cluster, or the reverse; streams
-    /// that are made in a cluster are kept by three from the beginning. `NATS_URL` holds
-    /// the operator's account: no service may do this.
+    /// that are made in a cluster are kept by three from the beginning. mailer-svc makes
+    /// its consumer anew each time, so the same number again mends one without a leader.
+    /// `NATS_URL` holds the operator's account: no service may do this.
     Streams {
         /// How many servers.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5))]

@@ -1,16 +1,17 @@
-//! `stellar streams`: how many servers of NATS keep what mailer-svc keeps there.
+//! `stellar streams`: how many servers of NATS keep what mailer-svc keeps there, and the
+//! consumer of mails made anew.
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 use async_nats::jetstream;
-use mailer_svc::streams;
-use service_kit::{Env, NatsUrl, fault::Chain};
+use mailer_svc::{queue, streams};
+use service_kit::{Env, Fault, NatsUrl, fault::Chain};
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
 pub(crate) async fn spread(replicas: usize) -> ExitCode {
     match try_spread(replicas).await {
-        Ok(changed) if changed.is_empty() => println!("nothing to change"),
+        Ok(changed) if changed.is_empty() => println!("kept by {replicas} already"),
         Ok(changed) => println!("now kept by {replicas}: {}", changed.join(", ")),
         Err(error) => {
             eprintln!("stellar: {error:#}");
@@ -26,6 +27,11 @@ async fn try_spread(replicas: usize) -> anyhow::Result<Vec<&'static str>> {
     let url = env.finish(url)?;
     let client = url.options().name("stellar streams").connect(url.servers()).await;
     let client = client.context("connecting to NATS")?;
-    let changed = streams::spread(&jetstream::new(client), replicas).await;
-    changed.map_err(|fault| anyhow::anyhow!("{}", Chain(&fault)))
+    let jetstream = jetstream::new(client);
+    let changed = async {
+        let changed = streams::spread(&jetstream, replicas).await?;
+        queue::renew_consumer(&jetstream).await?;
+        Ok(changed)
+    };
+    changed.await.map_err(|fault: Fault| anyhow::anyhow!("{}", Chain(&fault)))
 }

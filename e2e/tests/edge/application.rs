@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use e2e::{Answer, Browser, eventually, own_stack_with};
+use e2e::{Answer, Browser, StackDir, eventually, own_stack_with};
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use stack::{Process, Stack};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) struct Application {
     pub(crate) stack: Stack,
     file: PathBuf,
-    _dirs: [TempDir; 2],
+    _dirs: (TempDir, StackDir),
 }
 
 impl Application {
@@ -31,7 +31,7 @@ impl Application {
         let env = [&[("ROUTES_FILE", name.as_str())], env].concat();
         let (stack, of_stack) =
             own_stack_with(&env, |options| options.with_replicas(gateways, 1)).await;
-        Self { stack, file, _dirs: [dir, of_stack] }
+        Self { stack, file, _dirs: (dir, of_stack) }
     }
 
     pub(crate) fn browser(&self) -> Browser {

@@ -1,13 +1,12 @@
 //! `Authorization: Bearer <signed session token>`, with the option on.
 
-use e2e::{Answer, Browser, User, own_stack, text};
+use e2e::{Answer, Browser, StackDir, User, own_stack, text};
 use percent_encoding::percent_decode_str;
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::Stack;
-use tempfile::TempDir;
 
-async fn with_bearer() -> (Stack, TempDir) {
+async fn with_bearer() -> (Stack, StackDir) {
     own_stack(&[("AUTH_BEARER", "true")]).await
 }
 

@@ -3,7 +3,9 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use e2e::{Answer, Browser, PASSWORD, Stores, User, own_stack, raw_answers, text, with_role};
+use e2e::{
+    Answer, Browser, PASSWORD, StackDir, Stores, User, own_stack, raw_answers, text, with_role,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::{Process, Stack, Urls};
@@ -271,7 +273,7 @@ struct Fronted {
     stack: Stack,
     urls: Urls,
     _proxy: Child,
-    _dirs: [TempDir; 2],
+    _dirs: (TempDir, StackDir),
 }
 
 impl Fronted {
@@ -295,7 +297,7 @@ impl Fronted {
         let mut urls = stack.urls().clone();
         urls.gateway_url = frontend;
         child::wait_for(&format!("{}/api/auth/ok", urls.gateway_url)).await;
-        Self { stack, urls, _proxy: proxy, _dirs: [dir, of_stack] }
+        Self { stack, urls, _proxy: proxy, _dirs: (dir, of_stack) }
     }
 
     fn browser(&self) -> Browser {

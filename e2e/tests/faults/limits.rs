@@ -1,16 +1,15 @@
 //! How often a caller may ask (contract 9.6).
 
-use e2e::{Answer, Browser, own_stack};
+use e2e::{Answer, Browser, StackDir, own_stack};
 use reqwest::Method;
 use serde_json::json;
 use stack::{Process, Stack};
-use tempfile::TempDir;
 
 const SIGN_IN: &str = "/api/auth/sign-in/email";
 const SIGN_UP: &str = "/api/auth/sign-up/email";
 const GET_SESSION: &str = "/api/auth/get-session";
 
-async fn limited() -> (Stack, TempDir) {
+async fn limited() -> (Stack, StackDir) {
     own_stack(&[("RATE_LIMIT", "on")]).await
 }
 

@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use auth_types::{Clock, SystemClock};
 use e2e::{
-    Answer, Browser, PASSWORD, User, expect_id, expect_user, fresh_email, keys, link_in, mail_to,
-    mails_to, own_stack, text,
+    Answer, Browser, PASSWORD, StackDir, User, expect_id, expect_user, fresh_email, keys, link_in,
+    mail_to, mails_to, own_stack, text,
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use stack::{Stack, Urls};
-use tempfile::TempDir;
 
 const SECRET: &str = "the-root-secret-of-this-test-0123456789";
 const SIGN_UP: &str = "/api/auth/sign-up/email";
 const VERIFY: &str = "/api/auth/verify-email";
 
-async fn production() -> (Stack, TempDir) {
+async fn production() -> (Stack, StackDir) {
     own_stack(&[("NODE_ENV", "production"), ("RATE_LIMIT", "off"), ("BETTER_AUTH_SECRET", SECRET)])
         .await
 }

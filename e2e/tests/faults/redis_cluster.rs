@@ -2,17 +2,16 @@
 //! it does not matter at which.
 
 use contract::session_copy;
-use e2e::{Answer, Browser, Handshake, User, eventually, own_stack_with, text};
+use e2e::{Answer, Browser, Handshake, StackDir, User, eventually, own_stack_with, text};
 use futures_util::future::join_all;
 use serde_json::json;
 use stack::{Process, Stack, Urls};
-use tempfile::TempDir;
 
 use crate::redis_servers::{RedisCluster, lead};
 
 const RECOVERY: &str = "/api/admin/reset-password";
 
-async fn on_a_cluster() -> (RedisCluster, Stack, TempDir) {
+async fn on_a_cluster() -> (RedisCluster, Stack, StackDir) {
     let cluster = RedisCluster::start().await;
     let (stack, dir) = own_stack_with(&[], |options| {
         let mut options = options.with_replicas(2, 2);

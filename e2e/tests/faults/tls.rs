@@ -5,10 +5,9 @@ mod pki;
 
 use std::process::Output;
 
-use e2e::{eventually, own_stack};
+use e2e::{StackDir, eventually, own_stack};
 use rustix::process::{Pid, Signal, kill_process};
 use stack::{Options, Process, Stack};
-use tempfile::TempDir;
 use tokio::process::Command;
 
 use pki::{Pki, ask};
@@ -16,7 +15,7 @@ use pki::{Pki, ask};
 struct Served {
     stack: Stack,
     pki: Pki,
-    _dir: TempDir,
+    _dir: StackDir,
 }
 
 async fn served(env: &[(&str, &str)]) -> Served {

@@ -2,8 +2,15 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, Event, jetstream};
-use mailer_svc::streams;
+use async_nats::{
+    Client, Event,
+    jetstream::{
+        self, consumer,
+        stream::{ConsumerError, ConsumerErrorKind},
+    },
+};
+use contract::mail::STREAM;
+use mailer_svc::{queue, streams};
 use secrecy::ExposeSecret;
 use service_kit::NatsUrl;
 use tokio::{sync::mpsc, time::timeout};
@@ -92,16 +99,40 @@ async fn streams(client: &Client) -> Vec<Finding> {
     let context = jetstream::new(client.clone());
     let mut findings = Vec::new();
     for name in streams::NAMES {
-        findings.push(match context.get_stream(name).await {
-            Ok(stream) => judge(stream.cached_info()),
-            Err(error) => Finding::warning(
+        match context.get_stream(name).await {
+            Ok(stream) => {
+                findings.push(judge(stream.cached_info()));
+                // Whoever may not see the one may not see the other, and waits in vain.
+                if name == STREAM {
+                    findings.push(judge_consumer(queue::look_up(&context).await));
+                }
+            }
+            Err(error) => findings.push(Finding::warning(
                 SUBJECT,
                 format!("the stream {name} cannot be seen: {error}"),
                 "start mailer-svc, which makes it; turn JetStream on; or ask with mailer-svc's account",
-            ),
-        });
+            )),
+        }
     }
     findings
+}
+
+/// Without a leader nothing leaves the queue, although the stream has one.
+fn judge_consumer(found: Result<consumer::Info, ConsumerError>) -> Finding {
+    let led = |info: &consumer::Info| info.cluster.as_ref().is_none_or(|it| it.leader.is_some());
+    match found {
+        Ok(info) if led(&info) => Finding::good(SUBJECT, "mails are taken from the queue"),
+        Err(error) if !matches!(error.kind(), ConsumerErrorKind::TimedOut) => Finding::warning(
+            SUBJECT,
+            format!("the consumer of mails cannot be seen: {error}"),
+            "start mailer-svc, which makes it, or ask with mailer-svc's account",
+        ),
+        _ => Finding::bad(
+            SUBJECT,
+            "the consumer of mails has no leader: mails wait",
+            "start the servers that are gone; if all are there, `stellar streams` makes it anew",
+        ),
+    }
 }
 
 /// It must be on disk, and where there are several servers, on more than one.

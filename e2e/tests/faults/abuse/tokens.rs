@@ -5,13 +5,12 @@
 use auth_types::{Clock, SystemClock};
 use base64::{Engine, prelude::*};
 use contract::{Purpose, RootSecrets, jwt::Signer};
-use e2e::{Answer, Browser, User, own_stack, text};
+use e2e::{Answer, Browser, StackDir, User, own_stack, text};
 use ed25519_dalek::{Signer as _, SigningKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::{Process, Stack};
-use tempfile::TempDir;
 
 const SECRET: &str = "the-root-secret-of-this-test-0123456789";
 /// The order of Ed25519's group, little-endian: a signature's second half plus this is
@@ -23,7 +22,7 @@ const ORDER: [u8; 32] = [
 
 struct Bench {
     stack: Stack,
-    _dir: TempDir,
+    _dir: StackDir,
     user: User,
     /// A good assertion about that user, and what it says.
     assertion: String,

@@ -6,12 +6,11 @@ mod email_change;
 mod error_page;
 mod secrecy;
 
-use e2e::{Browser, PASSWORD, User, own_stack};
+use e2e::{Browser, PASSWORD, StackDir, User, own_stack};
 use sqlx::PgPool;
 use stack::Stack;
-use tempfile::TempDir;
 
-async fn allowing_stack() -> (Stack, TempDir) {
+async fn allowing_stack() -> (Stack, StackDir) {
     own_stack(&[("AUTH_CHANGE_EMAIL", "on"), ("AUTH_DELETE_USER", "on")]).await
 }
 

@@ -10,12 +10,11 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Opened, Opener, TcpProxy, eventually};
+use e2e::{Opened, Opener, StackDir, TcpProxy, eventually};
 use futures_util::{StreamExt, stream};
 use reqwest::Client;
 use serde_json::{Value, json};
 use stack::{Options, Process, Stack};
-use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::redis_servers::lead;
@@ -70,7 +69,7 @@ pub(crate) struct Fleet {
     gateways: Vec<String>,
     frontend: String,
     history: Mutex<History>,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: StackDir,
 }
 
 impl Fleet {
@@ -90,7 +89,7 @@ impl Fleet {
     }
 
     async fn start_with(whose: Whose, wishes: impl FnOnce(&mut Options)) -> Arc<Self> {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = StackDir::new();
         // Where Redis will be is only known once the stack runs.
         let proxy = TcpProxy::to(SocketAddr::from(([127, 0, 0, 1], 1))).await;
         let mut options = Options { quiet: true, ..Options::new(dir.path()) }.with_replicas(3, 2);
