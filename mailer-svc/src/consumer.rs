@@ -16,7 +16,9 @@ use contract::{
     mail::{Mail, Outcome, Receipt},
 };
 use lettre::message::Mailbox;
-use service_kit::{Bus, BusError, Fault, While, bus::CallError, fault::Chain, request_id};
+use service_kit::{
+    Bus, BusError, Fault, While, bus::CallError, fault::Chain, reasons::Reasons, request_id,
+};
 use tokio::{
     sync::Semaphore,
     time::{interval, timeout},
@@ -65,21 +67,20 @@ impl Mailer {
     /// Sends mails until the service stops; those on their way are `tasks`,
     /// which it waits for.
     pub async fn run(self: Arc<Self>, stop: CancellationToken, tasks: TaskTracker) {
-        let mut reported = false;
+        let mut reasons = Reasons::default();
         while !stop.is_cancelled() {
             let Some(opened) = stop.run_until_cancelled(self.queue.open()).await else { return };
             let fault = match opened {
                 Ok(mails) => {
                     tracing::info!("taking mails from the queue");
-                    reported = false;
+                    reasons.forget();
                     let taking = stop.run_until_cancelled(self.take(&mails, &tasks)).await;
                     let Some(Err(fault)) = taking else { return };
                     fault
                 }
                 Err(fault) => fault,
             };
-            if !reported {
-                reported = true;
+            if reasons.is_news(&Chain(&fault)) {
                 tracing::warn!(error = %Chain(&fault), "the queue of mails is away; trying again");
             }
             // Either the service stops meanwhile, or it is time to try again.

@@ -3,7 +3,11 @@
 //! A caller says how long it will wait; work that begins later than that is not
 //! begun. A reply that does not come is an outage, never a yes.
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_nats::{Client, Event, HeaderMap, Message, Subject, Subscriber, connection::State};
 use backon::{ConstantBuilder, Retryable};
@@ -26,6 +30,7 @@ use crate::{
     kit::Kit,
     metrics::{BusMetrics, CallOutcome},
     nats_url::NatsUrl,
+    reasons::Reasons,
     request_id, trace,
 };
 
@@ -85,6 +90,7 @@ impl Bus {
     /// another of the cluster takes its place.
     pub async fn connect(url: &NatsUrl, kit: &mut Kit) -> Result<Self, Fault> {
         let (connected, connected_since) = watch::channel(None);
+        let reasons = Mutex::default();
         let client = url
             .options()
             .name(kit.service())
@@ -97,7 +103,7 @@ impl Bus {
                 Duration::from_millis(50 * u64::try_from(attempts.min(20)).unwrap_or(20))
             })
             .event_callback(move |event| {
-                note(&connected, &event);
+                note(&connected, &reasons, &event);
                 std::future::ready(())
             })
             .connect(url.servers())
@@ -314,9 +320,16 @@ impl Bus {
 /// Keeps in mind since when there has been a connection, and passes on what the server
 /// complains of, above all a permission that is missing in `deploy/nats/users.conf`:
 /// whoever made the request only sees that nothing comes back.
-fn note(connected: &watch::Sender<Option<Instant>>, event: &Event) {
+fn note(connected: &watch::Sender<Option<Instant>>, reasons: &Mutex<Reasons>, event: &Event) {
+    let mut reasons = reasons.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
-        Event::Connected => drop(connected.send_replace(Some(Instant::now()))),
+        Event::Connected => {
+            connected.send_replace(Some(Instant::now()));
+            reasons.forget();
+        }
+        Event::ClientError(error) if reasons.is_news(error) => {
+            tracing::warn!(%error, "cannot reach NATS; trying again");
+        }
         Event::Disconnected | Event::Closed => drop(connected.send_replace(None)),
         Event::ServerError(error) => tracing::error!(%error, "NATS complains"),
         other => tracing::debug!(event = %other, "NATS"),

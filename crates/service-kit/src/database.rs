@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     fault::{Chain, Fault, While},
     kit::Kit,
+    reasons::Reasons,
 };
 
 /// How long a request waits for a connection before it is told to come back.
@@ -62,11 +63,10 @@ pub fn open(
 
 /// sqlx takes an advisory lock, so replicas that start together take turns.
 async fn migrate_until_done(pool: &PgPool, schema: &'static str, migrations: &Migrator) {
-    let mut reported = false;
+    let mut reasons = Reasons::default();
     while let Err(fault) = migrate(pool, schema, migrations).await {
-        if !reported {
+        if reasons.is_news(&Chain(&fault)) {
             tracing::warn!(error = %Chain(&fault), "cannot prepare the schema; trying again");
-            reported = true;
         }
         #[expect(clippy::disallowed_methods, reason = "a pause between attempts")]
         tokio::time::sleep(RETRY).await;

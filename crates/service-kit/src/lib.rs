@@ -26,6 +26,7 @@ pub mod listen;
 pub mod metrics;
 pub mod nats_url;
 pub mod outbox;
+pub mod reasons;
 pub mod redis_link;
 pub mod request_id;
 pub mod sealing;

@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::dirs::Dirs;
 use crate::keeper::{Keeper, State, Wanted};
 use crate::launch::{Environment, Launch};
-use crate::options::Options;
+use crate::options::{Options, StoreTls};
 use crate::ports::{Ports, Reservation, reserve_random};
 use crate::probe::Probe;
 use crate::process::Process;
@@ -36,14 +36,18 @@ impl Stack {
 
         let new_secrets = !dirs.secrets().exists();
         let secrets = Secrets::read_or_create(&dirs.secrets())?;
-        let mut urls = Urls::new(ports, &secrets, &dirs, &options.processes);
+        let mut urls = Urls::new(ports, &secrets, &dirs, &options);
         let mut wanted = env::wanted(ports, &urls, &dirs, &secrets);
         if options.processes.contains(&Process::Providers) {
             wanted.extend(env::providers(ports));
         }
         let services = urls.services.clone();
         let env_of = |process| {
-            let forced = services.get(&process).map(env::forced).unwrap_or_default();
+            let mut forced = services.get(&process).map(env::forced).unwrap_or_default();
+            if let Some(tls) = &options.store_tls {
+                let file = tls.certificate.to_string_lossy().into_owned();
+                forced.push(("SSL_CERT_FILE", Some(file)));
+            }
             let env = env::layered(wanted.clone(), std::env::vars_os(), forced, &options.env);
             env::of(process, env, ports, &options)
         };
@@ -54,8 +58,15 @@ impl Stack {
 
         let nats: Vec<_> =
             Process::NATS.into_iter().filter(|nats| options.processes.contains(nats)).collect();
-        let plan =
-            Plan { dirs: &dirs, ports, secrets: &secrets, new_secrets, console, nats: &nats };
+        let plan = Plan {
+            dirs: &dirs,
+            ports,
+            secrets: &secrets,
+            new_secrets,
+            console,
+            nats: &nats,
+            tls: options.store_tls.as_ref(),
+        };
         let mut launches = Vec::new();
         for &process in &options.processes {
             let launch = plan.launch(process, &options.bin_dir, env_of(process)).await?;
@@ -72,7 +83,7 @@ impl Stack {
         let record = Arc::new(OpenRecord::create(dirs.record(), record)?);
         console.say(&format!("starting {} …", list(&options.processes)));
         let (handles, thread) = keep_all(launches, &dirs, console, &record)?;
-        let probe = Probe::new(ports, &secrets);
+        let probe = Probe::new(ports, &urls, &secrets);
         Ok(Self {
             dirs,
             urls,
@@ -95,18 +106,19 @@ struct Plan<'a> {
     console: Console,
     /// The servers of NATS.
     nats: &'a [Process],
+    tls: Option<&'a StoreTls>,
 }
 
 impl Plan<'_> {
     async fn launch(&self, process: Process, bin_dir: &Path, env: Environment) -> Result<Launch> {
-        let Self { dirs, ports, secrets, new_secrets, console, .. } = *self;
+        let Self { dirs, ports, secrets, new_secrets, console, nats, tls } = *self;
         match process {
             Process::Postgres => {
-                postgres::prepare(dirs, ports, secrets, new_secrets, console).await
+                postgres::prepare(dirs, ports, secrets, new_secrets, tls, console).await
             }
-            Process::Redis => redis::prepare(dirs, ports, secrets),
+            Process::Redis => redis::prepare(dirs, ports, secrets, tls),
             Process::Nats | Process::Nats2 | Process::Nats3 => {
-                nats::prepare(process, self.nats, dirs, ports, secrets)
+                nats::prepare(process, nats, dirs, ports, secrets, tls)
             }
             ours => Ok(Launch::new(bin_dir.join(ours.program())).env(env)),
         }

@@ -30,7 +30,7 @@ impl Attached {
         let record = Record::read(&dirs.record())
             .with_context(|| format!("the stack in {} is still starting", dirs.root().display()))?;
         let secrets = Secrets::read(&dirs.secrets())?;
-        let probe = Probe::new(Ports::from_base(record.port_base)?, &secrets);
+        let probe = Probe::new(Ports::from_base(record.port_base)?, &record.urls, &secrets);
         Ok(Self { record, probe })
     }
 

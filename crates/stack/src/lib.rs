@@ -50,7 +50,7 @@ mod urls;
 
 pub use attached::Attached;
 pub use dirs::{forget, is_running};
-pub use options::Options;
+pub use options::{Options, StoreTls};
 pub use process::Process;
 pub use programs::bin_dir;
 pub use stack::Stack;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use crate::accounts::nats_passwords;
 use crate::dirs::{Dirs, make};
 use crate::launch::Launch;
+use crate::options::StoreTls;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::programs;
@@ -19,6 +20,7 @@ pub(crate) fn prepare(
     dirs: &Dirs,
     ports: Ports,
     secrets: &Secrets,
+    tls: Option<&StoreTls>,
 ) -> Result<Launch> {
     let dir = match process {
         Process::Nats => dirs.nats(),
@@ -28,6 +30,9 @@ pub(crate) fn prepare(
     let mut text = config(process, ports, &dir);
     if servers.len() > 1 {
         text.push_str(&cluster(process, servers, ports));
+    }
+    if let Some(tls) = tls {
+        text.push_str(&speaks_tls(tls));
     }
     let file = dir.join("nats.conf");
     write_private(&file, text.as_bytes())?;
@@ -50,6 +55,12 @@ include ./users.conf
 jetstream {{ store_dir: {dir}, max_memory_store: 64MB, max_file_store: 1GB }}
 "#
     )
+}
+
+fn speaks_tls(StoreTls { certificate, key }: &StoreTls) -> String {
+    let [certificate, key] =
+        [certificate, key].map(|path| serde_json::Value::from(path.to_string_lossy()));
+    format!("tls {{ cert_file: {certificate}, key_file: {key} }}\n")
 }
 
 fn cluster(process: Process, servers: &[Process], ports: Ports) -> String {

@@ -5,6 +5,14 @@ use std::path::PathBuf;
 use crate::process::Process;
 use crate::programs;
 
+/// What stores show to whoever speaks TLS with them, as files of PEM. It is for
+/// 127.0.0.1, and our processes believe it and nothing else.
+#[derive(Debug, Clone)]
+pub struct StoreTls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
 /// How to run a stack. `Options::new(dir)` has sensible values for the rest.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -23,6 +31,8 @@ pub struct Options {
     pub bin_dir: PathBuf,
     /// What to run: everything, or [`Process::STORES`] for the tests of one service.
     pub processes: Vec<Process>,
+    /// Every connection to a store is TLS.
+    pub store_tls: Option<StoreTls>,
 }
 
 impl Options {
@@ -36,6 +46,7 @@ impl Options {
             quiet: false,
             bin_dir: programs::bin_dir(),
             processes: Process::ALL.to_vec(),
+            store_tls: None,
         }
     }
 

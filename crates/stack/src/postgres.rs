@@ -14,6 +14,7 @@ use crate::accounts::postgres_roles;
 use crate::console::Console;
 use crate::dirs::{Dirs, make, unless_missing};
 use crate::launch::{Account, Launch};
+use crate::options::StoreTls;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::programs;
@@ -25,6 +26,7 @@ pub(crate) async fn prepare(
     ports: Ports,
     secrets: &Secrets,
     new_secrets: bool,
+    tls: Option<&StoreTls>,
     console: Console,
 ) -> Result<Launch> {
     let bin = programs::postgres_bin()?;
@@ -39,7 +41,25 @@ pub(crate) async fn prepare(
         console.say("creating the postgres cluster …");
         create(&bin, &data, account, secrets).await?;
     }
-    Ok(server(&bin, &data, ports).run_as(account))
+    let mut server = server(&bin, &data, ports);
+    if let Some(tls) = tls {
+        server = server.args(speaks_tls(&data, tls, account)?);
+    }
+    Ok(server.run_as(account))
+}
+
+/// Postgres reads a key only if it is its own.
+fn speaks_tls(data: &Path, tls: &StoreTls, account: Option<Account>) -> Result<Vec<String>> {
+    let [certificate, key] = ["server.crt", "server.key"].map(|name| data.join(name));
+    for (from, to) in [(&tls.certificate, &certificate), (&tls.key, &key)] {
+        fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
+        if let Some(Account { uid, gid }) = account {
+            chown(to, Some(uid), Some(gid)).context("giving the pair to the postgres user")?;
+        }
+    }
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).context("closing the key")?;
+    // Under these names it looks for them itself.
+    Ok(vec!["-c".to_owned(), "ssl=on".to_owned()])
 }
 
 /// Nothing here turns off `fsync`: what is acknowledged shall survive.

@@ -13,6 +13,7 @@ use crate::accounts::OPERATOR;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::secrets::Secrets;
+use crate::urls::Urls;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 const MOST_TO_HEAR: u64 = 64 * 1024;
@@ -20,13 +21,16 @@ const MOST_TO_HEAR: u64 = 64 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
     ports: Ports,
-    redis_question: String,
+    /// Of a Redis that speaks TLS it is only known that it listens.
+    redis_question: Option<String>,
 }
 
 impl Probe {
-    pub(crate) fn new(ports: Ports, secrets: &Secrets) -> Self {
+    pub(crate) fn new(ports: Ports, urls: &Urls, secrets: &Secrets) -> Self {
         let password = &secrets.redis_password;
-        Self { ports, redis_question: format!("AUTH {OPERATOR} {password}\r\nPING\r\n") }
+        let tls = urls.redis_url.starts_with("rediss:");
+        let question = || format!("AUTH {OPERATOR} {password}\r\nPING\r\n");
+        Self { ports, redis_question: (!tls).then(question) }
     }
 
     pub(crate) async fn is_ready(&self, process: Process) -> bool {
@@ -36,7 +40,10 @@ impl Probe {
         };
         let (question, answer): (&[u8], &[u8]) = match process.original() {
             Process::Postgres => (STARTUP, b"R"), // it asks for the password; until then it sends E
-            Process::Redis => (self.redis_question.as_bytes(), b"+OK\r\n+PONG"),
+            Process::Redis => match &self.redis_question {
+                Some(question) => (question.as_bytes(), b"+OK\r\n+PONG"),
+                None => (b"", b""),
+            },
             Process::Nats => (b"", b"INFO "),
             _ => (
                 b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",

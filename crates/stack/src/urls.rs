@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::{OPERATOR, nats_user, postgres_role, redis_user};
 use crate::dirs::Dirs;
+use crate::options::Options;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::secrets::Secrets;
@@ -47,18 +48,19 @@ pub struct StoreUrls {
 }
 
 impl StoreUrls {
-    fn new(process: Process, ports: Ports, secrets: &Secrets, nats: &[Process]) -> Self {
+    fn new(process: Process, stores: &Stores, secrets: &Secrets) -> Self {
         let password = secrets.of(process);
         Self {
-            database_url: postgres_role(process).map(|role| database_url(ports, role, password)),
-            redis_url: redis_user(process).map(|user| redis_url(ports, user, password)),
-            nats_url: nats_user(process).map(|user| nats_url(ports, nats, user, password)),
+            database_url: postgres_role(process).map(|role| stores.postgres(role, password)),
+            redis_url: redis_user(process).map(|user| stores.redis(user, password)),
+            nats_url: nats_user(process).map(|user| stores.nats(user, password)),
         }
     }
 }
 
 impl Urls {
-    pub(crate) fn new(ports: Ports, secrets: &Secrets, dirs: &Dirs, processes: &[Process]) -> Self {
+    pub(crate) fn new(ports: Ports, secrets: &Secrets, dirs: &Dirs, options: &Options) -> Self {
+        let processes = &options.processes;
         let base = ports.base();
         let port = |process: Process| base + process.port_offset().unwrap_or_default();
         let admin = Process::every()
@@ -67,16 +69,20 @@ impl Urls {
         let gateway = |process: Process| format!("http://localhost:{}", port(process));
         let gateways = Process::GATEWAYS.into_iter().filter(|gateway| processes.contains(gateway));
         let is_there = |nats: &Process| *nats == Process::Nats || processes.contains(nats);
-        let nats: Vec<_> = Process::NATS.into_iter().filter(is_there).collect();
+        let stores = Stores {
+            ports,
+            nats: Process::NATS.into_iter().filter(is_there).collect(),
+            tls: options.store_tls.is_some(),
+        };
         Self {
             gateway_url: gateway(Process::Gateway),
             gateways: gateways.map(gateway).collect(),
             frontend_url: format!("http://localhost:{base}"),
-            database_url: database_url(ports, SUPERUSER, &secrets.postgres_password),
-            redis_url: redis_url(ports, OPERATOR, &secrets.redis_password),
-            nats_url: nats_url(ports, &nats, OPERATOR, &secrets.nats_password),
+            database_url: stores.postgres(SUPERUSER, &secrets.postgres_password),
+            redis_url: stores.redis(OPERATOR, &secrets.redis_password),
+            nats_url: stores.nats(OPERATOR, &secrets.nats_password),
             services: Process::every()
-                .map(|process| (process, StoreUrls::new(process.original(), ports, secrets, &nats)))
+                .map(|process| (process, StoreUrls::new(process.original(), &stores, secrets)))
                 .collect(),
             providers_url: format!("http://127.0.0.1:{}", port(Process::Providers)),
             outbox: dirs.outbox(),
@@ -85,20 +91,33 @@ impl Urls {
     }
 }
 
-fn database_url(ports: Ports, user: &str, password: &str) -> String {
-    format!("postgres://{user}:{password}@{}/{DATABASE}", listens(ports, Process::Postgres))
+/// The stores, and how one speaks with them.
+struct Stores {
+    ports: Ports,
+    /// All servers of the cluster, if it is one.
+    nats: Vec<Process>,
+    tls: bool,
 }
 
-fn redis_url(ports: Ports, user: &str, password: &str) -> String {
-    format!("redis://{user}:{password}@{}", listens(ports, Process::Redis))
-}
+impl Stores {
+    fn postgres(&self, user: &str, password: &str) -> String {
+        let address = self.listens(Process::Postgres);
+        let query = if self.tls { "?sslmode=verify-full" } else { "" };
+        format!("postgres://{user}:{password}@{address}/{DATABASE}{query}")
+    }
 
-/// All servers of the cluster, if it is one.
-fn nats_url(ports: Ports, servers: &[Process], user: &str, password: &str) -> String {
-    let servers: Vec<_> = servers.iter().map(|server| listens(ports, *server)).collect();
-    format!("nats://{user}:{password}@{}", servers.join(","))
-}
+    fn redis(&self, user: &str, password: &str) -> String {
+        let scheme = if self.tls { "rediss" } else { "redis" };
+        format!("{scheme}://{user}:{password}@{}", self.listens(Process::Redis))
+    }
 
-fn listens(ports: Ports, store: Process) -> String {
-    ports.listen(store).map(|address| address.to_string()).unwrap_or_default()
+    fn nats(&self, user: &str, password: &str) -> String {
+        let scheme = if self.tls { "tls" } else { "nats" };
+        let servers: Vec<_> = self.nats.iter().map(|server| self.listens(*server)).collect();
+        format!("{scheme}://{user}:{password}@{}", servers.join(","))
+    }
+
+    fn listens(&self, store: Process) -> String {
+        self.ports.listen(store).map(|address| address.to_string()).unwrap_or_default()
+    }
 }

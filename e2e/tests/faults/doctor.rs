@@ -35,7 +35,7 @@ impl Doctor {
         ]))
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.0.insert(name, value.into());
         self
     }
@@ -57,7 +57,7 @@ impl Doctor {
     }
 
     /// What must be mended.
-    async fn complaints(&self) -> Vec<(String, String)> {
+    pub(crate) async fn complaints(&self) -> Vec<(String, String)> {
         let (findings, content) = self.examine().await;
         let bad = findings.into_iter().filter(|(_, verdict, _)| verdict == "bad");
         let bad: Vec<_> = bad.map(|(subject, _, said)| (subject, said)).collect();

@@ -3,6 +3,7 @@
 mod abuse;
 mod accounts;
 mod doctor;
+mod encrypted_stores;
 mod first_setup;
 mod leases;
 mod limits;

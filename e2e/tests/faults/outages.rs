@@ -1,7 +1,7 @@
 //! Every part killed and started again: what works without it, and that all of it
 //! comes back by itself with nothing lost that was acknowledged.
 
-use e2e::{Browser, PASSWORD, own_stack};
+use e2e::{Answer, Browser, PASSWORD, own_stack};
 use serde_json::json;
 use stack::Process;
 
@@ -131,9 +131,11 @@ async fn a_flood_of_sign_ins_slows_nobody_else() {
     let judged = answers.iter().filter(|answer| answer.status == 401).count();
     assert_eq!(turned_away + judged, 100, "{answers:?}");
     assert!(turned_away > 0 && judged > 0, "turned away {turned_away}, judged {judged}");
-    let busy = answers.iter().find(|answer| answer.status == 503).expect("one");
-    assert_eq!(busy.json()["code"], "SERVICE_BUSY");
-    assert!(busy.is_clean_outage());
+    let outages = answers.iter().filter(|answer| answer.status == 503);
+    assert!(outages.clone().all(Answer::is_clean_outage), "{answers:?}");
+    // On a slow machine some wait in vain for Postgres.
+    let busy = outages.filter(|answer| answer.json()["code"] == "SERVICE_BUSY").count();
+    assert!(busy > 0, "{answers:?}");
 }
 
 /// A service's port is no way in, even for who can reach it.

@@ -22,7 +22,7 @@ async fn production() -> (Stack, StackDir) {
 
 async fn sign_up(urls: &Urls, email: &str) -> Answer {
     let body = json!({ "name": "Ann", "email": email, "password": PASSWORD });
-    Browser::new(urls).post(SIGN_UP, &body).await
+    Browser::new(urls).post_patiently(SIGN_UP, &body).await
 }
 
 /// Somebody who has signed up and not yet verified their address, with the path

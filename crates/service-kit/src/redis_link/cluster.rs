@@ -10,7 +10,7 @@
 //! when that is acknowledged.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -27,7 +27,10 @@ use super::{
     servers::{self, Address},
     slots::SlotMap,
 };
-use crate::fault::{Chain, Fault, While};
+use crate::{
+    fault::{Chain, Fault, While},
+    reasons::Reasons,
+};
 
 /// What nodes say who has which slots.
 type Said = BTreeMap<Address, SlotMap>;
@@ -47,8 +50,8 @@ pub(super) struct Keeper {
     connecting: JoinSet<(Address, Result<Connected, Fault>)>,
     /// To whom we are connecting.
     expected: HashSet<Address>,
-    /// Of whom has been said that they cannot be reached.
-    reported: HashSet<Option<Address>>,
+    /// Who cannot be reached, and what has been said of why.
+    reasons: HashMap<Option<Address>, Reasons>,
     agreed: SlotMap,
     /// The last heartbeat has found no agreement.
     is_in_doubt: bool,
@@ -62,7 +65,7 @@ impl Keeper {
             masters: BTreeMap::new(),
             connecting: JoinSet::new(),
             expected: HashSet::new(),
-            reported: HashSet::new(),
+            reasons: HashMap::new(),
             agreed: SlotMap::default(),
             is_in_doubt: false,
         }
@@ -103,7 +106,7 @@ impl Keeper {
                 Ok(connected) => {
                     let provenance = connected.here.as_str();
                     tracing::info!(redis.provenance = provenance, %address, "connected to Redis");
-                    self.reported.remove(&Some(address.clone()));
+                    self.reasons.remove(&Some(address.clone()));
                     let connected = Arc::new(connected);
                     self.masters.insert(address, Master { connected, late: false });
                 }
@@ -161,7 +164,7 @@ impl Keeper {
         }
         match silent {
             Some(fault) if said.is_empty() => self.report(None, &fault),
-            _ => drop(self.reported.remove(&None)),
+            _ => drop(self.reasons.remove(&None)),
         }
         said
     }
@@ -199,7 +202,7 @@ impl Keeper {
     }
 
     fn report(&mut self, whom: Option<Address>, fault: &Fault) {
-        if self.reported.insert(whom) {
+        if self.reasons.entry(whom).or_default().is_news(&Chain(fault)) {
             tracing::warn!(error = %Chain(fault), "cannot reach Redis; trying again");
         }
     }

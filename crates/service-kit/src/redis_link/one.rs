@@ -11,7 +11,10 @@ use super::{
     sentinels::{Council, NoMajority},
     servers::{self, Address},
 };
-use crate::fault::{Chain, Fault};
+use crate::{
+    fault::{Chain, Fault},
+    reasons::Reasons,
+};
 
 /// How the primary is found.
 pub(super) enum Place {
@@ -41,21 +44,20 @@ impl Place {
 /// Keeps a connection to the primary.
 pub(super) async fn keep(mut place: Place, board: Board) {
     let mut beat = heartbeat();
-    let mut reported = false;
+    let mut reasons = Reasons::default();
     loop {
         beat.tick().await;
         match connect(&mut place, &board).await {
             Ok((connected, at)) => {
                 let provenance = connected.here.as_str();
                 tracing::info!(redis.provenance = provenance, "connected to Redis");
-                reported = false;
+                reasons.forget();
                 board.show(Where::One(Some(Arc::clone(&connected))));
                 let why = until_lost(&connected, at.as_ref(), &mut place, &board).await;
                 board.show(Where::One(None));
                 tracing::warn!(error = %Chain(&why), "lost Redis");
             }
-            Err(fault) if !reported => {
-                reported = true;
+            Err(fault) if reasons.is_news(&Chain(&fault)) => {
                 tracing::warn!(error = %Chain(&fault), "cannot reach Redis; trying again");
             }
             Err(_) => {}

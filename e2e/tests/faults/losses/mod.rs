@@ -5,3 +5,4 @@
 mod crowd;
 mod nats;
 mod postgres;
+mod services;

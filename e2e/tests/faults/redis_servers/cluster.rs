@@ -4,13 +4,15 @@ use std::net::TcpListener;
 
 use e2e::eventually;
 use rustix::process::Signal;
+use stack::StoreTls;
 use tempfile::TempDir;
 
-use super::{OPERATOR, PASSWORD, Server, cli};
+use super::{Cli, OPERATOR, PASSWORD, Server, scheme};
 
 pub(crate) struct RedisCluster {
     /// The masters first.
     nodes: Vec<Server>,
+    tls: Option<StoreTls>,
     _dir: TempDir,
 }
 
@@ -18,10 +20,14 @@ impl RedisCluster {
     pub(crate) const MASTERS: usize = 3;
 
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    pub(crate) async fn start_with(tls: Option<StoreTls>) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-        let node = |_| Server::redis(dir.path(), port_of_a_pair(), &arguments);
-        let cluster = Self { nodes: (0..6).map(node).collect(), _dir: dir };
+        let node = |_| Server::redis(dir.path(), port_of_a_pair(), tls.as_ref(), &arguments);
+        let cluster = Self { nodes: (0..6).map(node).collect(), tls, _dir: dir };
         for node in &cluster.nodes {
             node.listens().await;
         }
@@ -46,7 +52,8 @@ impl RedisCluster {
     pub(crate) fn url(&self, user: &str) -> String {
         let [first, others @ ..] = &self.nodes[..] else { unreachable!("there are six") };
         let others: Vec<_> = others.iter().map(|node| format!("node={}", node.address)).collect();
-        format!("redis+cluster://{user}:{PASSWORD}@{}?{}", first.address, others.join("&"))
+        let scheme = scheme(self.tls.as_ref());
+        format!("{scheme}+cluster://{user}:{PASSWORD}@{}?{}", first.address, others.join("&"))
     }
 
     /// The first master dies.
@@ -135,7 +142,7 @@ impl RedisCluster {
     }
 
     async fn manage(&self, words: &[&str]) -> Result<(), String> {
-        let mut manager = cli(OPERATOR);
+        let mut manager = Cli::of(OPERATOR, self.tls.as_ref()).command();
         let output = manager.arg("--cluster").args(words).arg("--cluster-yes").output().await;
         let output = output.expect("redis-cli is installed");
         let said = || String::from_utf8_lossy(&output.stdout).into_owned();

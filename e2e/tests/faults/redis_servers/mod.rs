@@ -3,11 +3,15 @@
 mod cluster;
 mod sentinels;
 
-use std::{net::SocketAddr, path::Path, process::Stdio};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use e2e::eventually;
 use rustix::process::{Pid, Signal, kill_process};
-use stack::{Options, Process};
+use stack::{Options, Process, StoreTls};
 use tokio::process::{Child, Command};
 
 pub(crate) use self::{
@@ -31,12 +35,20 @@ pub(crate) fn lead(options: &mut Options, url: impl Fn(&str) -> String) {
 struct Server {
     address: SocketAddr,
     process: Child,
+    cli: Cli,
+}
+
+/// How an operator speaks with it.
+#[derive(Clone)]
+struct Cli {
     user: &'static str,
+    /// What it must show, where it speaks TLS.
+    certificate: Option<PathBuf>,
 }
 
 impl Server {
-    /// A Redis that keeps nothing on its disk.
-    fn redis(dir: &Path, port: u16, arguments: &[&str]) -> Self {
+    /// A Redis that keeps nothing on its disk, and with `tls` speaks nothing else.
+    fn redis(dir: &Path, port: u16, tls: Option<&StoreTls>, arguments: &[&str]) -> Self {
         let port_text = port.to_string();
         let own = dir.join(&port_text);
         std::fs::create_dir(&own).expect("a directory");
@@ -49,17 +61,19 @@ impl Server {
         let file = own.join("users.acl");
         std::fs::write(&file, users).expect("written");
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port_text]);
+        let settings = listening(port, tls).into_iter();
+        command.args(["--bind", "127.0.0.1"]);
+        command.args(settings.flat_map(|(name, value)| [format!("--{name}"), value]));
         command.args(["--save", "", "--appendonly", "no"]);
         command.args(["--masteruser", OPERATOR, "--masterauth", PASSWORD]);
         command.arg("--aclfile").arg(file).arg("--dir").arg(own).args(arguments);
-        Self::spawn(command, port, OPERATOR)
+        Self::spawn(command, port, Cli::of(OPERATOR, tls))
     }
 
-    fn spawn(mut command: Command, port: u16, user: &'static str) -> Self {
+    fn spawn(mut command: Command, port: u16, cli: Cli) -> Self {
         let process = command.stdout(Stdio::null()).kill_on_drop(true).spawn();
         let process = process.expect("redis-server is installed");
-        Self { address: SocketAddr::from(([127, 0, 0, 1], port)), process, user }
+        Self { address: SocketAddr::from(([127, 0, 0, 1], port)), process, cli }
     }
 
     async fn listens(&self) {
@@ -70,7 +84,7 @@ impl Server {
     /// What it answers to its operator, unless that is an error.
     async fn say(&self, words: &[&str]) -> Option<String> {
         let port = self.address.port().to_string();
-        let output = cli(self.user).args(["-p", &port]).args(words).output().await.ok()?;
+        let output = self.cli.command().args(["-p", &port]).args(words).output().await.ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
@@ -80,9 +94,41 @@ impl Server {
     }
 }
 
-fn cli(user: &str) -> Command {
-    let mut cli = Command::new("redis-cli");
-    cli.args(["-e", "--no-auth-warning", "--user", user, "--pass", PASSWORD]);
-    cli.kill_on_drop(true);
-    cli
+impl Cli {
+    fn of(user: &'static str, tls: Option<&StoreTls>) -> Self {
+        Self { user, certificate: tls.map(|tls| tls.certificate.clone()) }
+    }
+
+    fn command(&self) -> Command {
+        let mut cli = Command::new("redis-cli");
+        cli.args(["-e", "--no-auth-warning", "--user", self.user, "--pass", PASSWORD]);
+        if let Some(certificate) = &self.certificate {
+            cli.arg("--tls").arg("--cacert").arg(certificate);
+        }
+        cli.kill_on_drop(true);
+        cli
+    }
+}
+
+/// Servers of one Redis speak with each other as with everybody else.
+fn listening(port: u16, tls: Option<&StoreTls>) -> Vec<(&'static str, String)> {
+    let port = port.to_string();
+    let Some(StoreTls { certificate, key }) = tls else {
+        return vec![("port", port)];
+    };
+    let text = |file: &Path| file.display().to_string();
+    vec![
+        ("port", "0".to_owned()),
+        ("tls-port", port),
+        ("tls-cert-file", text(certificate)),
+        ("tls-key-file", text(key)),
+        ("tls-ca-cert-file", text(certificate)),
+        ("tls-auth-clients", "no".to_owned()),
+        ("tls-replication", "yes".to_owned()),
+        ("tls-cluster", "yes".to_owned()),
+    ]
+}
+
+fn scheme(tls: Option<&StoreTls>) -> &'static str {
+    if tls.is_some() { "rediss" } else { "redis" }
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use contract::session_copy::{SessionCopy, key};
 use e2e::{Opened, eventually};
 use rustix::process::Signal;
+use stack::StoreTls;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{PASSWORD, Server};
+use super::{Cli, PASSWORD, Server, listening, scheme};
 
 const MASTER_NAME: &str = "stellar";
 
@@ -16,6 +17,7 @@ pub(crate) struct RedisSentinels {
     pub(crate) sentinels: Vec<Watcher>,
     pub(crate) primary: Watched,
     replica: Watched,
+    tls: Option<StoreTls>,
     dir: TempDir,
 }
 
@@ -25,17 +27,21 @@ pub(crate) struct Watched(Server);
 
 impl RedisSentinels {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    pub(crate) async fn start_with(tls: Option<StoreTls>) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let primary = Server::redis(dir.path(), e2e::free_port(), &[]);
+        let primary = Server::redis(dir.path(), e2e::free_port(), tls.as_ref(), &[]);
         primary.listens().await;
         let port = primary.address.port().to_string();
         let follow = ["--replicaof", "127.0.0.1", &port];
-        let replica = Server::redis(dir.path(), e2e::free_port(), &follow);
+        let replica = Server::redis(dir.path(), e2e::free_port(), tls.as_ref(), &follow);
         replica.listens().await;
-        let sentinel = |_| Watcher(sentinel(dir.path(), &port));
+        let sentinel = |_| Watcher(sentinel(dir.path(), tls.as_ref(), &port));
         let sentinels = (0..3).map(sentinel).collect();
         let (primary, replica) = (Watched(primary), Watched(replica));
-        let all = Self { sentinels, primary, replica, dir };
+        let all = Self { sentinels, primary, replica, tls, dir };
         for Watcher(sentinel) in &all.sentinels {
             sentinel.listens().await;
             let ready = || async {
@@ -59,9 +65,9 @@ impl RedisSentinels {
         };
         let others: Vec<_> =
             others.iter().map(|Watcher(other)| format!("&node={}", other.address)).collect();
-        let others = others.concat();
+        let (others, scheme) = (others.concat(), scheme(self.tls.as_ref()));
         format!(
-            "redis+sentinel://{user}:{PASSWORD}@{}/{MASTER_NAME}?sentinel_password={PASSWORD}{others}",
+            "{scheme}+sentinel://{user}:{PASSWORD}@{}/{MASTER_NAME}?sentinel_password={PASSWORD}{others}",
             first.address
         )
     }
@@ -69,7 +75,7 @@ impl RedisSentinels {
     /// With what it has on its disk. Waits until it names the old primary.
     pub(crate) async fn start_the_first_sentinel(&mut self) {
         let (Watcher(sentinel), Watched(primary)) = (&mut self.sentinels[0], &self.primary);
-        *sentinel = start(self.dir.path(), sentinel.address.port());
+        *sentinel = start(self.dir.path(), self.tls.as_ref(), sentinel.address.port());
         let port = primary.address.port().to_string();
         let names = || async {
             let named = sentinel.say(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME]);
@@ -140,10 +146,13 @@ impl Watcher {
     }
 }
 
-fn sentinel(dir: &Path, primary: &str) -> Server {
+fn sentinel(dir: &Path, tls: Option<&StoreTls>, primary: &str) -> Server {
     let port = e2e::free_port();
+    let listening = listening(port, tls).into_iter();
+    let listening: Vec<_> = listening.map(|(name, value)| format!("{name} {value}")).collect();
+    let listening = listening.join("\n");
     let config = format!(
-        "bind 127.0.0.1\nport {port}\nrequirepass {PASSWORD}\n\
+        "bind 127.0.0.1\n{listening}\nrequirepass {PASSWORD}\n\
          sentinel monitor {MASTER_NAME} 127.0.0.1 {primary} 2\n\
          sentinel auth-user {MASTER_NAME} operator\n\
          sentinel auth-pass {MASTER_NAME} {PASSWORD}\n\
@@ -151,7 +160,7 @@ fn sentinel(dir: &Path, primary: &str) -> Server {
          sentinel failover-timeout {MASTER_NAME} 3000\n"
     );
     std::fs::write(file(dir, port), config).expect("written");
-    start(dir, port)
+    start(dir, tls, port)
 }
 
 /// It writes down there what it learns.
@@ -159,8 +168,8 @@ fn file(dir: &Path, port: u16) -> PathBuf {
     dir.join(format!("sentinel-{port}.conf"))
 }
 
-fn start(dir: &Path, port: u16) -> Server {
+fn start(dir: &Path, tls: Option<&StoreTls>, port: u16) -> Server {
     let mut command = Command::new("redis-server");
     command.arg(file(dir, port)).arg("--sentinel").current_dir(dir);
-    Server::spawn(command, port, "default")
+    Server::spawn(command, port, Cli::of("default", tls))
 }
