@@ -10,7 +10,7 @@ use crate::config::Env;
 
 /// What `--help` says of it.
 pub const ABOUT: &str =
-    "nats://user:password@host:port; the servers of a cluster are separated by commas";
+    "nats://user:password@host:port, or tls://…; the servers of a cluster are separated by commas";
 
 /// Why it cannot be read. Says nothing of what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,11 +22,13 @@ pub enum BadNatsUrl {
 }
 
 /// Where NATS is. The account stands before the first server or before each, and is
-/// percent-encoded; servers that tell of others lead to them as well.
+/// percent-encoded; servers that tell of others lead to them as well. Where one is to speak
+/// TLS all are: no other is told the password.
 #[derive(Clone)]
 pub struct NatsUrl {
     servers: Vec<ServerAddr>,
     account: Option<Account>,
+    is_tls: bool,
 }
 
 #[derive(Clone)]
@@ -49,7 +51,8 @@ impl NatsUrl {
             return Err(BadNatsUrl::Accounts);
         }
         let account = account.map(Account::decode).transpose()?;
-        Ok(Self { servers, account })
+        let is_tls = servers.iter().any(ServerAddr::tls_required);
+        Ok(Self { servers, account, is_tls })
     }
 
     /// The variable of that name, which must be set.
@@ -62,17 +65,23 @@ impl NatsUrl {
         &self.servers
     }
 
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
     /// How to connect to any of the servers: the client does not take the account out of
     /// an address by itself.
     #[must_use]
     pub fn options(&self) -> ConnectOptions {
-        match &self.account {
+        let options = match &self.account {
             Some(Account { user, password }) => ConnectOptions::with_user_and_password(
                 user.clone(),
                 password.expose_secret().to_owned(),
             ),
             None => ConnectOptions::new(),
-        }
+        };
+        options.require_tls(self.is_tls)
     }
 }
 
@@ -110,6 +119,16 @@ mod tests {
         let three = [("a".to_owned(), 4222), ("b".to_owned(), 4223), ("::1".to_owned(), 4222)];
         assert_eq!(hosts("nats://u:p@a,nats://u:p@b:4223,nats://u:p@[::1]"), three);
         assert_eq!(hosts("nats://u:p@a, b:4223,[::1]:4222,"), three);
+    }
+
+    #[test]
+    fn tls_is_for_all_or_for_none() {
+        for (text, is_tls) in
+            [("nats://a,b", false), ("tls://a", true), ("tls://u:p@a,b", true), ("a,tls://b", true)]
+        {
+            let url = NatsUrl::parse(text).expect("a good one");
+            assert_eq!(url.is_tls(), is_tls, "{text}");
+        }
     }
 
     #[test]

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
-use e2e::{Browser, PASSWORD, StackDir, eventually, fresh_email, mail_to, own_stack_with, path_in};
+use e2e::{
+    Browser, PASSWORD, StackDir, eventually, fresh_email, mail_to, own_stack, own_stack_with,
+    path_in,
+};
 use rcgen::generate_simple_self_signed;
 use serde_json::json;
 use sqlx::PgPool;
 use stack::{Options, Process, Stack, StoreTls};
 
 use crate::{
-    doctor::Doctor,
+    doctor::{Doctor, stellar},
     redis_servers::{RedisCluster, RedisSentinels, lead},
 };
 
@@ -140,4 +143,18 @@ async fn a_store_that_cannot_prove_who_it_is_is_as_if_away() {
     for process in [Process::Gateway, Process::Identity, Process::Session, Process::Mailer] {
         assert!(!stack.is_ready(process).await, "{process} is ready");
     }
+}
+
+/// Where one server is to speak TLS all are, also one that is named after it.
+#[tokio::test]
+async fn no_server_of_nats_is_told_the_password_in_the_clear() {
+    let (stack, _dir) = own_stack(&[]).await;
+    let (account, server) = stack.urls().nats_url.rsplit_once('@').expect("an account");
+    let somewhere = format!("{account}@127.0.0.1:1,{server}");
+    let spreads = async |url: &str| {
+        let said = stellar(&["streams", "--replicas", "1"], &[("NATS_URL", url)]).await;
+        said.status.success()
+    };
+    assert!(eventually(|| async { spreads(&somewhere).await.then_some(()) }).await.is_some());
+    assert!(!spreads(&somewhere.replace("nats://", "tls://")).await, "in the clear");
 }

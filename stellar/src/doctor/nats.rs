@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use service_kit::NatsUrl;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{finding::Finding, surroundings::Named};
+use super::{finding::Finding, network, surroundings::Named};
 
 const SUBJECT: &str = "nats";
 /// How long the server may take to refuse a subscription.
@@ -44,6 +44,7 @@ pub(crate) async fn examine(account: Named) -> Vec<Finding> {
     match options.connect(url.servers()).await {
         Ok(client) => {
             let mut findings = look(&client, &variable, &mut refusals).await;
+            findings.extend(in_the_clear(&url, &variable));
             findings.extend(absent(&url, &variable).await);
             findings
         }
@@ -53,6 +54,12 @@ pub(crate) async fn examine(account: Named) -> Vec<Finding> {
             "see whether it runs, and whether address, user and password are right",
         )],
     }
+}
+
+fn in_the_clear(url: &NatsUrl, variable: &str) -> Option<Finding> {
+    let is_here = url.servers().iter().all(|server| network::is_here(server.host()));
+    let said = format!("{variable}: all is said");
+    (!url.is_tls() && !is_here).then(|| network::in_the_clear(SUBJECT, &said, "use tls://"))
 }
 
 /// Servers of a cluster that are named and not there. The others do their work.

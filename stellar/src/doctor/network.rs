@@ -32,6 +32,20 @@ pub(crate) fn cookies(deployment: &Deployment) -> Vec<Finding> {
     findings
 }
 
+/// Whether what is said to this host stays on this machine.
+pub(crate) fn is_here(host: &str) -> bool {
+    host.starts_with('/') || host == "localhost" || host == "::1" || host.starts_with("127.")
+}
+
+/// What is said to a store can be heard on the way.
+pub(crate) fn in_the_clear(subject: &'static str, said: &str, remedy: &str) -> Finding {
+    Finding::warning(
+        subject,
+        format!("{said}, without TLS"),
+        format!("{remedy}, unless the network between is yours alone"),
+    )
+}
+
 /// Scheme and registrable domain; a name without one is a site of its own.
 fn site(origin: &str) -> Option<(String, String)> {
     let url = Url::parse(origin).ok()?;

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 
-use super::{clock, finding::Finding, surroundings::Named};
+use super::{clock, finding::Finding, network, surroundings::Named};
 
 const SUBJECT: &str = "postgres";
 /// Schemas of the services (design: each service owns its own).
@@ -63,10 +63,8 @@ async fn reached(
     if version < OLDEST {
         return Ok(Finding::bad(SUBJECT, said, format!("upgrade to {OLDEST} or newer")));
     }
-    let local = host.starts_with('/') || host == "localhost" || host.starts_with("127.");
-    if !tls && !local {
-        let mend = "add ?sslmode=verify-full, unless the network between is yours alone";
-        return Ok(Finding::warning(SUBJECT, format!("{said}, without TLS"), mend));
+    if !tls && !network::is_here(host) {
+        return Ok(network::in_the_clear(SUBJECT, &said, "add ?sslmode=verify-full"));
     }
     Ok(Finding::good(SUBJECT, said))
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Display};
 use auth_types::TokenDigest;
 use contract::session_copy;
 use redis::{
-    AsyncCommands, Client, ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind,
+    AsyncCommands, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind,
     aio::MultiplexedConnection,
 };
 use secrecy::ExposeSecret;
@@ -16,7 +16,7 @@ use service_kit::{
 };
 use time::OffsetDateTime;
 
-use super::{clock, finding::Finding, surroundings::Named};
+use super::{clock, finding::Finding, network, surroundings::Named};
 
 const SUBJECT: &str = "redis";
 /// Client-side caching by broadcast, which the gateway lives from, came with 6.
@@ -75,19 +75,29 @@ fn few_sentinels(servers: &Servers, variable: &str) -> Option<Finding> {
     })
 }
 
+fn in_the_clear(primary: &ConnectionInfo, name: &str) -> Option<Finding> {
+    let ConnectionAddr::Tcp(host, _) = primary.addr() else { return None };
+    let said = format!("{name}: all is said");
+    (!network::is_here(host)).then(|| network::in_the_clear(SUBJECT, &said, "use rediss"))
+}
+
 async fn examine_one(primary: ConnectionInfo, name: &str) -> Vec<Finding> {
+    let in_the_clear = in_the_clear(&primary, name);
     let connection = async { Client::open(primary)?.get_multiplexed_async_connection().await };
     let mut connection = match connection.await {
         Ok(connection) => connection,
         Err(error) => return vec![unreachable(name, &error)],
     };
-    look(&mut connection, name).await.unwrap_or_else(|error| {
+    let looked = look(&mut connection, name).await;
+    let mut findings = looked.unwrap_or_else(|error| {
         vec![Finding::bad(
             SUBJECT,
             format!("{name}: {error}"),
             "give the account the commands and keys that deploy/redis/users.acl lists",
         )]
-    })
+    });
+    findings.extend(in_the_clear);
+    findings
 }
 
 async fn look(connection: &mut MultiplexedConnection, name: &str) -> RedisResult<Vec<Finding>> {
