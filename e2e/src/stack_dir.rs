@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use stack::last_lines;
 use tempfile::TempDir;
 
 /// Lines of each log that a failed test prints.
@@ -40,11 +41,7 @@ fn print_logs(dir: &Path) {
     let mut logs = logs_in(dir);
     logs.sort();
     for log in logs {
-        let text = std::fs::read(&log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<_> = text.lines().collect();
-        let end = &lines[lines.len().saturating_sub(LINES)..];
-        eprintln!("==> the end of {}\n{}", log.display(), end.join("\n"));
+        eprintln!("==> the end of {}\n{}", log.display(), last_lines(&log, LINES));
     }
 }
 

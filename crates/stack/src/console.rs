@@ -69,7 +69,8 @@ fn prefix(process: Process, coloured: bool) -> String {
 }
 
 /// The end of a log, to show why a process died.
-pub(crate) fn last_lines(log: &Path, count: usize) -> String {
+#[must_use]
+pub fn last_lines(log: &Path, count: usize) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();

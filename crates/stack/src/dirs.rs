@@ -133,6 +133,11 @@ pub(crate) fn make(path: &Path, mode: u32) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(mode).create(path)
 }
 
+/// A path in a configuration file: as JSON, whose escapes Redis and NATS read alike.
+pub(crate) fn quoted(path: &Path) -> serde_json::Value {
+    path.to_string_lossy().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

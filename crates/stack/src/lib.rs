@@ -49,6 +49,7 @@ mod stack;
 mod urls;
 
 pub use attached::Attached;
+pub use console::last_lines;
 pub use dirs::{forget, is_running};
 pub use options::{Options, StoreTls};
 pub use process::Process;

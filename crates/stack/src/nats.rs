@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::accounts::nats_passwords;
-use crate::dirs::{Dirs, make};
+use crate::dirs::{Dirs, make, quoted};
 use crate::launch::Launch;
 use crate::options::StoreTls;
 use crate::ports::Ports;
@@ -46,7 +46,7 @@ pub(crate) fn prepare(
 /// memory and disk of the machine, and a stack is only a guest there.
 fn config(process: Process, ports: Ports, dir: &Path) -> String {
     let port = ports.listen(process).map_or(0, |address| address.port());
-    let dir = serde_json::Value::from(dir.to_string_lossy());
+    let dir = quoted(dir);
     format!(
         r#"listen: "127.0.0.1:{port}"
 server_name: "{process}"
@@ -58,8 +58,7 @@ jetstream {{ store_dir: {dir}, max_memory_store: 64MB, max_file_store: 1GB }}
 }
 
 fn speaks_tls(StoreTls { certificate, key }: &StoreTls) -> String {
-    let [certificate, key] =
-        [certificate, key].map(|path| serde_json::Value::from(path.to_string_lossy()));
+    let [certificate, key] = [certificate, key].map(|path| quoted(path));
     format!("tls {{ cert_file: {certificate}, key_file: {key} }}\n")
 }
 

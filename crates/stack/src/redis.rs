@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::accounts::redis_users;
-use crate::dirs::Dirs;
+use crate::dirs::{Dirs, quoted};
 use crate::launch::Launch;
 use crate::options::StoreTls;
 use crate::ports::Ports;
@@ -23,18 +23,17 @@ pub(crate) fn prepare(
     let port = ports.listen(Process::Redis).map_or(0, |address| address.port());
     let users = dirs.redis().join("users.acl");
     write_private(&users, redis_users(secrets).as_bytes())?;
-    let listens = tls.map_or_else(|| format!("port {port}\n"), |tls| speaks_tls(port, tls));
-    let config = listens + &config(&users, &dirs.redis());
-    write_private(&file, config.as_bytes())?;
+    write_private(&file, config(&listening(port, tls), &users, &dirs.redis()).as_bytes())?;
     Ok(Launch::new(programs::redis()?).args([&file]))
 }
 
 /// It never saves by itself, as it only holds copies. A `SAVE` writes
 /// `dump.rdb`, which the next start reads: so a test can bring back the past.
-fn config(users: &Path, dir: &Path) -> String {
+fn config(listening: &str, users: &Path, dir: &Path) -> String {
     let [users, dir] = [users, dir].map(quoted);
     format!(
         r#"bind 127.0.0.1
+{listening}
 aclfile {users}
 dir {dir}
 dbfilename dump.rdb
@@ -46,21 +45,16 @@ maxmemory-policy noeviction
     )
 }
 
-fn speaks_tls(port: u16, tls: &StoreTls) -> String {
+fn listening(port: u16, tls: Option<&StoreTls>) -> String {
+    let Some(tls) = tls else { return format!("port {port}") };
     let [certificate, key] = [&tls.certificate, &tls.key].map(|path| quoted(path));
     format!(
         r"port 0
 tls-port {port}
 tls-cert-file {certificate}
 tls-key-file {key}
-tls-auth-clients no
-"
+tls-auth-clients no"
     )
-}
-
-/// As JSON, whose escapes Redis reads alike.
-fn quoted(path: &Path) -> serde_json::Value {
-    path.to_string_lossy().into()
 }
 
 #[cfg(test)]
@@ -70,8 +64,11 @@ mod tests {
     #[test]
     fn a_directory_may_have_spaces() {
         let dir = Path::new("/tmp/my stack/redis");
-        let config = config(&dir.join("users.acl"), dir);
+        let config = config(&listening(3012, None), &dir.join("users.acl"), dir);
         assert!(config.contains("\ndir \"/tmp/my stack/redis\"\n"), "{config}");
-        assert!(config.contains("\naclfile \"/tmp/my stack/redis/users.acl\"\n"), "{config}");
+        assert!(
+            config.contains("\nport 3012\naclfile \"/tmp/my stack/redis/users.acl\"\n"),
+            "{config}"
+        );
     }
 }

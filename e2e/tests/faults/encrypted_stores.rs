@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use e2e::{
-    Browser, PASSWORD, StackDir, eventually, fresh_email, mail_to, own_stack, own_stack_with,
-    path_in,
-};
+use e2e::{StackDir, eventually, own_stack, own_stack_with};
 use rcgen::generate_simple_self_signed;
 use serde_json::json;
 use sqlx::PgPool;
@@ -13,13 +10,12 @@ use stack::{Options, Process, Stack, StoreTls};
 
 use crate::{
     doctor::{Doctor, stellar},
+    newcomer::{PRODUCTION, a_user},
     redis_servers::{RedisCluster, RedisSentinels, lead},
 };
 
-const PRODUCTION: &[(&str, &str)] = &[("NODE_ENV", "production"), ("RATE_LIMIT", "off")];
-
 /// A pair for 127.0.0.1, which is its own authority.
-pub(crate) fn pair(dir: &Path, name: &str) -> StoreTls {
+fn pair(dir: &Path, name: &str) -> StoreTls {
     let pair = generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a pair");
     let (certificate, key) = (format!("{name}.crt"), format!("{name}.key"));
     let tls = StoreTls { certificate: dir.join(certificate), key: dir.join(key) };
@@ -40,17 +36,18 @@ async fn encrypted(tls: &StoreTls, wishes: impl FnOnce(&mut Options)) -> (Stack,
 
 /// Each of the stores has a part in it.
 async fn comes_and_goes(stack: &Stack) {
-    let (urls, email) = (stack.urls(), fresh_email());
-    let mut browser = Browser::new(urls);
-    let body = json!({ "name": "Ann", "email": email, "password": PASSWORD });
-    browser.post_patiently("/api/auth/sign-up/email", &body).await.expect(200);
-    let link = path_in(&mail_to(&urls.outbox, &email).await);
-    browser.get(&link).await.expect(302);
-    browser.sign_in(&email, PASSWORD).await.expect(200);
+    let (mut browser, _) = a_user(stack.urls()).await;
     let mut other = browser.clone();
     assert!(browser.is_signed_in().await && other.is_signed_in().await);
     browser.post("/api/auth/sign-out", &json!({})).await.expect(200);
     assert!(!other.is_signed_in().await);
+}
+
+async fn goes_on_after(stack: &Stack, loss: impl AsyncFnOnce()) {
+    comes_and_goes(stack).await;
+    loss().await;
+    stack.wait_ready().await.expect("ready again");
+    comes_and_goes(stack).await;
 }
 
 #[tokio::test]
@@ -91,11 +88,11 @@ async fn a_cluster_of_redis_that_speaks_tls_loses_a_master() {
     let cluster = RedisCluster::start_with(Some(tls.clone())).await;
     let to_it = |options: &mut Options| lead(options, |user| cluster.url(user));
     let (stack, _dir) = encrypted(&tls, to_it).await;
-    comes_and_goes(&stack).await;
-    cluster.kill_a_master();
-    cluster.has_recovered().await;
-    stack.wait_ready().await.expect("ready again");
-    comes_and_goes(&stack).await;
+    let loss = async || {
+        cluster.kill_a_master();
+        cluster.has_recovered().await;
+    };
+    goes_on_after(&stack, loss).await;
 }
 
 #[tokio::test]
@@ -105,11 +102,11 @@ async fn sentinels_that_speak_tls_lose_their_primary() {
     let redis = RedisSentinels::start_with(Some(tls.clone())).await;
     let to_it = |options: &mut Options| lead(options, |user| redis.url(user));
     let (stack, _dir) = encrypted(&tls, to_it).await;
-    comes_and_goes(&stack).await;
-    redis.primary.kill();
-    redis.have_promoted_the_replica().await;
-    stack.wait_ready().await.expect("ready again");
-    comes_and_goes(&stack).await;
+    let loss = async || {
+        redis.primary.kill();
+        redis.have_promoted_the_replica().await;
+    };
+    goes_on_after(&stack, loss).await;
 }
 
 /// Whoever is in between shows another certificate, and is told nothing.

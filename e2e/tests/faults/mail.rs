@@ -1,25 +1,17 @@
 //! Promised mails arrive, whatever was away when they were promised.
 
-use e2e::{Browser, PASSWORD, fresh_email, mail_to, own_stack};
-use serde_json::json;
+use e2e::{mail_to, own_stack};
 use sqlx::{Connection, PgConnection};
-use stack::{Process, Stack};
+use stack::Process;
 
-async fn sign_up(stack: &Stack) -> String {
-    let email = fresh_email();
-    let body = json!({ "name": "Ann", "email": email, "password": PASSWORD });
-    Browser::new(stack.urls()).post("/api/auth/sign-up/email", &body).await.expect(200);
-    email
-}
-
-const PRODUCTION: &[(&str, &str)] = &[("NODE_ENV", "production"), ("RATE_LIMIT", "off")];
+use crate::newcomer::{PRODUCTION, signs_up};
 
 #[tokio::test]
 async fn a_mail_promised_without_nats_and_mailer_arrives_when_they_are_back() {
     let (stack, _dir) = own_stack(PRODUCTION).await;
     stack.kill(Process::Mailer).await;
     stack.kill(Process::Nats).await;
-    let email = sign_up(&stack).await;
+    let email = signs_up(stack.urls()).await;
     stack.launch(Process::Nats).await;
     stack.launch(Process::Mailer).await;
     mail_to(&stack.urls().outbox, &email).await;
@@ -29,7 +21,7 @@ async fn a_mail_promised_without_nats_and_mailer_arrives_when_they_are_back() {
 async fn a_mail_promised_before_a_crash_of_identity_svc_arrives_and_the_promise_is_closed() {
     let (stack, _dir) = own_stack(PRODUCTION).await;
     stack.kill(Process::Mailer).await;
-    let email = sign_up(&stack).await;
+    let email = signs_up(stack.urls()).await;
     stack.kill(Process::Identity).await;
     stack.launch(Process::Identity).await;
     stack.launch(Process::Mailer).await;
@@ -58,6 +50,6 @@ async fn a_promise_that_fails_for_ever_holds_nothing_up() {
     .execute(&mut db)
     .await
     .expect("promises");
-    let email = sign_up(&stack).await;
+    let email = signs_up(stack.urls()).await;
     mail_to(&stack.urls().outbox, &email).await;
 }

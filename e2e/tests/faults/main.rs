@@ -11,6 +11,7 @@ mod logs;
 mod losses;
 mod mail;
 mod mfa;
+mod newcomer;
 mod outages;
 mod production;
 mod recovery;

@@ -18,10 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rounds::{Round, Rounds};
 
-/// Addresses are verified by mail, as in production, and a test may ask as often as it
-/// likes.
-pub(super) const PRODUCTION: &[(&str, &str)] = &[("NODE_ENV", "production"), ("RATE_LIMIT", "off")];
-
 /// What was answered with a 200, and what should not have been answered at all.
 #[derive(Default)]
 struct Record {

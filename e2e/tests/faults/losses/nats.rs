@@ -7,14 +7,17 @@ use async_nats::jetstream::{
     stream::{ClusterInfo, Info},
 };
 use e2e::{
-    Algorithm, Browser, How, PASSWORD, Passkey, StackDir, Stores, eventually, fresh_email, mail_to,
-    mails_to, own_stack, own_stack_with,
+    Algorithm, Browser, How, PASSWORD, Passkey, StackDir, Stores, eventually, mail_to, mails_to,
+    own_stack, own_stack_with,
 };
 use serde_json::json;
 use stack::{Options, Process, Stack};
 
-use super::crowd::{Crowd, PRODUCTION, no_promise_is_open};
-use crate::doctor::{Doctor, SECRET, stellar};
+use super::crowd::{Crowd, no_promise_is_open};
+use crate::{
+    doctor::{Doctor, SECRET, stellar},
+    newcomer::{PRODUCTION, a_user, signs_up_patiently},
+};
 
 const STREAMS: [&str; 3] = ["MAIL", "MAIL_DEAD", "KV_MAIL_SENT"];
 const CROWD: usize = 4;
@@ -84,24 +87,6 @@ async fn three_servers(env: &[(&str, &str)]) -> (Stack, StackDir, Streams) {
     (stack, dir, streams)
 }
 
-async fn signs_up(stack: &Stack) -> String {
-    let email = fresh_email();
-    let body = json!({ "name": "Ann", "email": email, "password": PASSWORD });
-    let mut browser = Browser::new(stack.urls());
-    browser.post_patiently("/api/auth/sign-up/email", &body).await.expect(200);
-    email
-}
-
-/// A user with a verified address who is signed in.
-async fn a_user(stack: &Stack) -> (Browser, String) {
-    let email = signs_up(stack).await;
-    let link = e2e::path_in(&mail_to(&stack.urls().outbox, &email).await);
-    let mut browser = Browser::new(stack.urls());
-    browser.get(&link).await.expect(302);
-    browser.sign_in(&email, PASSWORD).await.expect(200);
-    (browser, email)
-}
-
 /// Each in turn, so everybody loses theirs once, and the streams their leaders.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_server_of_three_is_killed_under_load_and_then_another() {
@@ -141,8 +126,8 @@ async fn one_server_of_three_hangs_under_load_and_then_another() {
 async fn without_a_majority_mails_wait_and_without_any_server_requests_are_told_to_come_again() {
     let (stack, _dir, streams) = three_servers(&[]).await;
     streams.are_whole().await;
-    let (mut user, email) = a_user(&stack).await;
-    let (mut other, _) = a_user(&stack).await;
+    let (mut user, email) = a_user(stack.urls()).await;
+    let (mut other, _) = a_user(stack.urls()).await;
     for server in &Process::NATS[1..] {
         stack.kill(*server).await;
     }
@@ -152,7 +137,7 @@ async fn without_a_majority_mails_wait_and_without_any_server_requests_are_told_
         (answer.status == 200).then_some(())
     };
     eventually(signs_in).await.expect("one server is enough to sign in");
-    let waits = signs_up(&stack).await;
+    let waits = signs_up_patiently(stack.urls()).await;
     assert!(user.is_signed_in().await);
 
     stack.kill(Process::Nats).await;
@@ -183,7 +168,7 @@ async fn streams_that_one_server_keeps_are_spread_and_the_doctor_counts_servers(
     let (stack, _dir, streams) =
         three_servers(&[("NATS_REPLICAS", "1"), ("BETTER_AUTH_SECRET", SECRET)]).await;
     let there = || async { streams.info("KV_MAIL_SENT").await.map(drop) };
-    let email = signs_up(&stack).await;
+    let email = signs_up_patiently(stack.urls()).await;
     mail_to(&stack.urls().outbox, &email).await;
     eventually(there).await.expect("the streams are made");
     let doctor = Doctor::of(stack.urls());
@@ -226,7 +211,7 @@ async fn streams_that_one_server_keeps_are_spread_and_the_doctor_counts_servers(
         (behind && absent).then_some(())
     };
     eventually(counted).await.expect("the doctor misses a server");
-    mail_to(&stack.urls().outbox, &signs_up(&stack).await).await;
+    mail_to(&stack.urls().outbox, &signs_up_patiently(stack.urls()).await).await;
 }
 
 /// NATS acknowledges before what it has is on the disk for good; a power cut takes some
@@ -234,11 +219,15 @@ async fn streams_that_one_server_keeps_are_spread_and_the_doctor_counts_servers(
 #[tokio::test]
 async fn mails_that_nats_had_and_has_forgotten_are_handed_over_again() {
     let (stack, dir) = own_stack(PRODUCTION).await;
-    let delivered = signs_up(&stack).await;
+    let delivered = signs_up_patiently(stack.urls()).await;
     mail_to(&stack.urls().outbox, &delivered).await;
     no_promise_is_open(stack.urls()).await;
     stack.kill(Process::Mailer).await;
-    let emails = [signs_up(&stack).await, signs_up(&stack).await, signs_up(&stack).await];
+    let emails = [
+        signs_up_patiently(stack.urls()).await,
+        signs_up_patiently(stack.urls()).await,
+        signs_up_patiently(stack.urls()).await,
+    ];
     let streams = Streams::of(&stack).await;
     let handed_over = || async { (streams.waiting().await == 3).then_some(()) };
     eventually(handed_over).await.expect("NATS has them");

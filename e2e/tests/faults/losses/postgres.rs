@@ -5,7 +5,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use stack::{Process, Stack};
 
-use super::crowd::{Crowd, PRODUCTION};
+use super::crowd::Crowd;
+use crate::newcomer::PRODUCTION;
 
 const CROWD: usize = 4;
 

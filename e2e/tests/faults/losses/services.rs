@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use stack::{Process, Stack, Urls};
 use tokio::time::timeout;
 
-use super::crowd::{PRODUCTION, no_promise_is_open};
+use super::crowd::no_promise_is_open;
+use crate::newcomer::{PRODUCTION, a_user, signs_up};
 
 const NEW_PASSWORD: &str = "battery staple horse";
 const KILLS: usize = 6;
@@ -33,14 +34,6 @@ trait Errand: Send {
     fn holds(&mut self, done: bool) -> BoxFuture<'_, ()>;
 }
 
-async fn signs_up(urls: &Urls) -> (String, String) {
-    let email = fresh_email();
-    let body = json!({ "name": "Ann", "email": email, "password": PASSWORD });
-    Browser::new(urls).post("/api/auth/sign-up/email", &body).await.expect(200);
-    let link = path_in(&mail_to(&urls.outbox, &email).await);
-    (email, link)
-}
-
 /// Follows the link that proves an address.
 struct Verifies {
     urls: Urls,
@@ -50,7 +43,8 @@ struct Verifies {
 
 impl Verifies {
     async fn prepare(urls: &Urls) -> Box<dyn Errand> {
-        let (email, link) = signs_up(urls).await;
+        let email = signs_up(urls).await;
+        let link = path_in(&mail_to(&urls.outbox, &email).await);
         Box::new(Self { urls: urls.clone(), email, link })
     }
 }
@@ -85,10 +79,7 @@ struct Resets {
 
 impl Resets {
     async fn prepare(urls: &Urls) -> Box<dyn Errand> {
-        let (email, link) = signs_up(urls).await;
-        let mut before = Browser::new(urls);
-        before.get(&link).await.expect(302);
-        before.sign_in(&email, PASSWORD).await.expect(200);
+        let (before, email) = a_user(urls).await;
         let asked = json!({ "email": email, "redirectTo": "/reset" });
         Browser::new(urls).post("/api/auth/request-password-reset", &asked).await.expect(200);
         let mail = mail_about(&urls.outbox, &email, "Choose a new password").await;
